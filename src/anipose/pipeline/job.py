@@ -1,0 +1,122 @@
+"""What a step declares: the files it reads, the files it writes, and its settings.
+
+A `Job` is a frozen dataclass. Fields annotated `Input[...]` and `Output[...]` hold paths (one, a
+sequence of them, or a mapping to them); every other field is a setting that can change the result.
+Everything else (what is stale, in which order, on which worker) is read off this declaration.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+_INPUT = "input"
+_OUTPUT = "output"
+
+Input = Annotated[T, _INPUT]
+Output = Annotated[T, _OUTPUT]
+
+
+@cache
+def _roles(job_type: type["Job"]) -> dict[str, str]:
+    """Field name -> "input", "output" or "setting"."""
+    hints = get_type_hints(job_type, include_extras=True)
+    roles = {}
+    for item in dataclasses.fields(job_type):
+        marks = getattr(hints[item.name], "__metadata__", ())
+        roles[item.name] = marks[0] if marks and marks[0] in (_INPUT, _OUTPUT) else "setting"
+    return roles
+
+
+def _paths(name: str, value: Any) -> Iterator[tuple[str, Path]]:
+    if value is None:
+        return
+    if isinstance(value, (str, os.PathLike)):
+        yield name, Path(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _paths(f"{name}.{key}", item)
+    elif isinstance(value, Sequence):
+        for number, item in enumerate(value):
+            yield from _paths(f"{name}.{number}", item)
+    else:
+        raise TypeError(f"{name}: a path was expected, not {value!r}")
+
+
+def _settings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(value, "settings"):  # a table of the config: only the keys it was narrowed to
+        prefix = getattr(type(value), "TABLE", "") or name
+        for key, item in value.settings().items():
+            yield from _settings(f"{prefix}.{key}", item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _settings(f"{name}.{key}", item)
+    elif isinstance(value, (tuple, list)):
+        yield name, [dict(_settings("", item)) if isinstance(item, Mapping) else item for item in value]
+    elif isinstance(value, os.PathLike):
+        yield name, os.fspath(value)
+    else:
+        yield name, value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One piece of work: some files in, some files out.
+
+    Class attributes:
+        command: the command of `anipose` that runs jobs of this class.
+        version: raise it when the same inputs and settings would give another output.
+        resources: what a worker must have, such as {"GPU": 1}.
+    """
+
+    command: ClassVar[str]
+    version: ClassVar[int] = 1
+    resources: ClassVar[Mapping[str, float]] = {}
+
+    @classmethod
+    def plan(cls, project: Any) -> Iterator[Self]:
+        """All the jobs of this class in a project, whether or not they need to run."""
+        raise NotImplementedError(f"{cls.__name__}.plan")
+
+    def run(self) -> None:
+        """Read the inputs, compute, write the outputs (whole, by renaming into place)."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def inputs(self) -> dict[str, Path]:
+        """Every input file, by the name of its field: {"poses_2d.camA": Path(...)}."""
+        return self._files(_INPUT)
+
+    def outputs(self) -> dict[str, Path]:
+        """Every output file, by the name of its field."""
+        return self._files(_OUTPUT)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that can change the result, as JSON values, under its name in config.toml."""
+        return {
+            key: value
+            for name, role in _roles(type(self)).items()
+            if role == "setting"
+            for key, value in _settings(name, getattr(self, name))
+        }
+
+    @property
+    def target(self) -> Path:
+        """The first output: what the job is called after."""
+        return next(iter(self.outputs().values()))
+
+    @property
+    def home(self) -> Path:
+        """The folder that keeps the job's record (in `.anipose/`): two above the first output, the session."""
+        return self.target.parent.parent
+
+    def _files(self, role: str) -> dict[str, Path]:
+        return {
+            key: path
+            for name, found in _roles(type(self)).items()
+            if found == role
+            for key, path in _paths(name, getattr(self, name))
+        }
