@@ -2,6 +2,8 @@
 
 A `Job` is a frozen dataclass. Fields annotated `Input[...]` and `Output[...]` hold paths (one, a
 sequence of them, or a mapping to them); every other field is a setting that can change the result.
+`OptionalInput[...]` holds paths that are read where they exist: a summary is made of the trials that
+worked, and is made anew when one more does; that one of them failed or is absent blocks nothing.
 Everything else (what is stale, in which order, on which worker) is read off this declaration.
 """
 
@@ -15,20 +17,22 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, get_type_hints
 T = TypeVar("T")
 
 _INPUT = "input"
+_OPTIONAL = "optional input"
 _OUTPUT = "output"
 
 Input = Annotated[T, _INPUT]
+OptionalInput = Annotated[T, _OPTIONAL]
 Output = Annotated[T, _OUTPUT]
 
 
 @cache
 def _roles(job_type: type["Job"]) -> dict[str, str]:
-    """Field name -> "input", "output" or "setting"."""
+    """Field name -> "input", "optional input", "output" or "setting"."""
     hints = get_type_hints(job_type, include_extras=True)
     roles = {}
     for item in dataclasses.fields(job_type):
         marks = getattr(hints[item.name], "__metadata__", ())
-        roles[item.name] = marks[0] if marks and marks[0] in (_INPUT, _OUTPUT) else "setting"
+        roles[item.name] = marks[0] if marks and marks[0] in (_INPUT, _OPTIONAL, _OUTPUT) else "setting"
     return roles
 
 
@@ -89,6 +93,10 @@ class Job:
     def inputs(self) -> dict[str, Path]:
         """Every input file, by the name of its field: {"poses_2d.camA": Path(...)}."""
         return self._files(_INPUT)
+
+    def optional_inputs(self) -> dict[str, Path]:
+        """Every input file that need not exist, by the name of its field."""
+        return self._files(_OPTIONAL)
 
     def outputs(self) -> dict[str, Path]:
         """Every output file, by the name of its field."""
