@@ -84,7 +84,7 @@ class MultiviewPoses:
 
     @property
     def n_frames(self) -> int:
-        return self.points.shape[1]
+        return int(self.points.shape[1])
 
     @classmethod
     def from_views(cls, views: Mapping[str, Poses2D]) -> Self:

@@ -26,7 +26,7 @@ Output = Annotated[T, _OUTPUT]
 
 
 @cache
-def _roles(job_type: type["Job"]) -> dict[str, str]:
+def _roles(job_type: Any) -> dict[str, str]:
     """Field name -> "input", "optional input", "output" or "setting"."""
     hints = get_type_hints(job_type, include_extras=True)
     roles = {}
@@ -118,7 +118,7 @@ class Job:
 
     @property
     def home(self) -> Path:
-        """The folder that keeps the job's record (in `.anipose/`): two above the first output, the session."""
+        """The folder with the job's record (in `.anipose/`): two above the first output, the session."""
         return self.target.parent.parent
 
     def _files(self, role: str) -> dict[str, Path]:
