@@ -1,0 +1,367 @@
+"""The manual of config.toml: every table and key, its kind, its default and what it does.
+
+The string under a key is its documentation; the reference page, the editor schema and the template
+of `anipose init` are made from this module (reference.py). Files are read by config_files.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Gt, Le
+from pydantic import Field
+
+from anipose.config_types import (
+    Angle,
+    Area,
+    Axes,
+    BoardSize,
+    BoardType,
+    DictionarySize,
+    Extensions,
+    Filters,
+    Folder,
+    Frames,
+    Hue,
+    Integer,
+    Length,
+    LossName,
+    MarkerBits,
+    ModelType,
+    Name,
+    Names,
+    Number,
+    Offset,
+    OptionalFolder,
+    Pairs,
+    Pattern,
+    Pixels,
+    SchedulerType,
+    Scheme,
+    Score,
+    Switch,
+    Table,
+    Text,
+    Unit,
+    Weight,
+    Window,
+)
+
+VIDEO_EXTENSIONS = ("avi", "mp4", "mov", "mkv", "m4v", "mts", "mpg", "mpeg", "wmv", "webm")
+
+# A board with more rows or columns than this is a length in mm, written in the wrong place.
+MAX_BOARD_SIZE = 60
+
+
+class Calibration(Table):
+    """The calibration board, as it was printed, and how cameras are calibrated with it."""
+
+    TABLE: ClassVar[str] = "calibration"
+
+    board_type: BoardType | None = None
+    """Kind of calibration board. ChArUco boards may be seen in part and are the best choice."""
+    board_size: BoardSize | None = None
+    """Counts [columns, rows]: squares of a ChArUco board, inner corners of a checkerboard, markers of an
+    ArUco grid. These are counts, not lengths: a checkerboard of 11 by 8 squares has 10 by 7 inner corners."""
+    board_marker_bits: MarkerBits | None = None
+    """Bits along a side of a marker. With `board_marker_dict_number`, it names the ArUco dictionary."""
+    board_marker_dict_number: DictionarySize | None = None
+    """Number of markers in the ArUco dictionary that the board was made from."""
+    board_marker_length: Length | None = None
+    """Side of a marker. Measure it on the printed board."""
+    board_marker_separation_length: Length | None = None
+    """Gap between the markers of an ArUco grid. Not used by the other boards."""
+    board_square_side_length: Length | None = None
+    """Side of a square of a ChArUco board or checkerboard. It sets the scale of all 3D results."""
+    board_legacy: Switch | None = None
+    """Whether a ChArUco board has the layout that OpenCV drew before version 4.6. It matters for even
+    numbers of rows; when absent, it is told from the videos."""
+    units: Name = "mm"
+    """Unit of the board's lengths, and so of all 3D results, where it is written."""
+    animal_calibration: Switch = False
+    """Refine the calibration with the tracked keypoints of the animal, besides the board."""
+    calibration_init: OptionalFolder = None
+    """A `calibration.toml` to start from, relative to the experiment folder."""
+    fisheye: Switch = False
+    """Use the fisheye model of lens distortion, for lenses that see about 120 degrees or more."""
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Keys whose value is allowed, but can hardly be meant, and why."""
+        if self.board_size and max(self.board_size) > MAX_BOARD_SIZE:
+            yield "board_size", f"counts squares or inner corners; {list(self.board_size)} looks like lengths"
+
+
+class ManualVerification(Table):
+    """Looking at detected boards by eye."""
+
+    TABLE: ClassVar[str] = "manual_verification"
+
+    manually_verify: Switch = False
+    """Ask for a look at every detected calibration board before it is used."""
+
+
+class Filter(Table):
+    """Cleaning the 2D points of each camera before triangulation (`anipose filter`)."""
+
+    TABLE: ClassVar[str] = "filter"
+
+    enabled: Switch = False
+    """Filter the 2D points, and triangulate the filtered ones."""
+    type: Filters = ("medfilt",)
+    """The filter, or a list of filters applied one after the other."""
+    score_threshold: Score = 0.05
+    """Points with a lower score count as missing."""
+    medfilt: Window = 13
+    """Length of the running median of the medfilt filter. 0 or 1 switches it off."""
+    offset_threshold: Pixels = 25
+    """A point this far from the running median is dropped; for viterbi, the typical jump between frames."""
+    spline: Switch = True
+    """Fill gaps with a cubic spline instead of straight lines."""
+    max_gap: Frames | None = None
+    """Longer gaps stay empty. When absent, gaps of any length are filled."""
+    n_back: Annotated[Integer, Ge(1), Unit("frames")] = 5
+    """How many frames back the viterbi filter looks for candidates of a point."""
+    autoencoder_path: OptionalFolder = None
+    """The trained model of the autoencoder filter, relative to the experiment folder."""
+    autoencoder_points_path: OptionalFolder = None
+    """The trained model of the autoencoder_points filter, relative to the experiment folder."""
+    multiprocessing: Switch = False
+    """Accepted from older projects, without effect: `anipose --jobs N` filters N videos at a time."""
+    multiprocess: Switch = False
+    """Accepted from older projects, without effect: see `multiprocessing`."""
+    n_proc: Annotated[Integer, Ge(1)] | None = None
+    """Accepted from older projects, without effect: see `multiprocessing`."""
+
+
+class Filter3D(Table):
+    """Smoothing 3D points after triangulation (`anipose filter-3d`)."""
+
+    TABLE: ClassVar[str] = "filter3d"
+
+    enabled: Switch = False
+    """Filter the 3D points, and take angles from the filtered ones."""
+    medfilt: Window = 17
+    """Length of the running median of the 3D points. 0 or 1 switches it off."""
+    offset_threshold: Pixels = 15
+    """Points with a larger reprojection error are dropped, and filled in from their neighbours in time."""
+    max_gap: Frames | None = None
+    """Longer gaps stay empty. When absent, gaps of any length are filled."""
+
+
+class Labeling(Table):
+    """Drawing keypoints on videos."""
+
+    TABLE: ClassVar[str] = "labeling"
+
+    scheme: Scheme = ()
+    """Lines to draw: each list joins its keypoints in order. Empty: points without lines."""
+    ignore: Names = ()
+    """Keypoints that are not drawn."""
+
+
+class Triangulation(Table):
+    """From the 2D points of several cameras to 3D points (`anipose triangulate`)."""
+
+    TABLE: ClassVar[str] = "triangulation"
+
+    triangulate: Switch = True
+    """Whether to make 3D points. false leaves out every 3D step."""
+    cam_regex: Pattern | None = None
+    """Regular expression, searched in the file name without extension, whose first group is the camera name.
+    What it matches is cut out of the name to give the trial. When absent, it is found by comparing names."""
+    cam_align: Text | None = None
+    """Accepted from older projects, without effect."""
+    score_threshold: Score = 0.8
+    """2D points with a lower score are not used."""
+    min_cameras: Annotated[Integer, Ge(2)] = 2
+    """Keypoints seen by fewer cameras are missing in 3D."""
+    ransac: Switch = False
+    """Leave out cameras that disagree with the others, keypoint by keypoint."""
+    optim: Switch = False
+    """Find smooth trajectories with steady bone lengths, instead of each frame on its own."""
+    scale_smooth: Weight = 2
+    """How strongly `optim` smooths over time. 0: not at all."""
+    n_deriv_smooth: Annotated[Integer, Ge(1), Le(3)] = 3
+    """Derivative of the position that `optim` keeps small: 1 velocity, 2 acceleration, 3 jerk."""
+    constraints: Pairs = ()
+    """Pairs of keypoints whose distance `optim` keeps constant: rigid bones."""
+    scale_length: Weight = 2
+    """How strongly `optim` keeps the distances of `constraints`."""
+    constraints_weak: Pairs = ()
+    """Pairs of keypoints whose distance changes little."""
+    scale_length_weak: Weight = 1
+    """How strongly `optim` keeps the distances of `constraints_weak`."""
+    reproj_error_threshold: Annotated[Number, Gt(0), Unit("px")] = 5
+    """Reprojection error from which `optim` and `ransac` count a 2D point as an outlier."""
+    reproj_loss: LossName = "soft_l1"
+    """How `optim` weighs reprojection errors; all but linear give outliers less weight."""
+    optim_chunking: Switch = False
+    """Optimise long trials in overlapping pieces, which needs less memory."""
+    optim_chunking_size: Annotated[Integer, Ge(10), Unit("frames")] = 1000
+    """Length of these pieces."""
+    axes: Axes | None = None
+    """Two axes of the coordinate system, each from one keypoint towards another: the first as given, the
+    second at a right angle to it; the third makes the system right-handed. Needs `reference_point`."""
+    reference_point: Name | None = None
+    """Keypoint at the origin of the coordinate system. Needs `axes`."""
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Keys whose value is allowed, but can hardly be meant, and why."""
+        if self.axes and not self.reference_point:
+            yield "axes", "has no effect without triangulation.reference_point"
+        if self.reference_point and not self.axes:
+            yield "reference_point", "has no effect without triangulation.axes"
+
+
+class Camera(Table):
+    """What is special about one camera; the table is named after it, as in `[cameras.A]`."""
+
+    offset: Offset = (0, 0)
+    """Corner [x, y] of the crop this camera records, in the full image it was calibrated with. The size of
+    the crop may follow: [x, y, width, height]."""
+    model_folder: OptionalFolder = None
+    """Tracking model for this camera, instead of `model_folder` for all."""
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Corner (x, y) of the crop, px: to be added to the tracked points."""
+        return self.offset[0], self.offset[1]
+
+
+class Marker(Table):
+    """One painted or reflective marker; the table is named after its keypoint: `[markers.keypoints.NAME]`."""
+
+    hue: Hue | None = None
+    """Colour: from 0 red over 120 green and 240 blue to 360. Red goes through 0, as in [345, 15]. When
+    absent, any colour."""
+    saturation_min: Score = 0.4
+    """Duller pixels do not belong to the marker. Not used without `hue`."""
+    value_min: Score = 0.25
+    """Darker pixels do not belong to the marker."""
+    area: Area | None = None
+    """Blobs smaller or larger than this are not the marker. When absent, as in `[markers]`."""
+
+
+class Markers(Table):
+    """Tracking painted or reflective markers, for `model_type = "markers"`."""
+
+    TABLE: ClassVar[str] = "markers"
+
+    threshold: Score = 0.6
+    """Brightness from which a pixel belongs to a marker that has no `hue`; 1 is white."""
+    area: Area = (9, 5000)
+    """Blobs smaller or larger than this are not markers."""
+    gate: Annotated[Number, Gt(0), Unit("px")] = 40
+    """A marker moves less than this from where it is expected in the next frame."""
+    max_gap: Frames = 10
+    """A marker lost for longer than this is looked for in the whole image."""
+    keypoints: Mapping[str, Marker] = Field(default_factory=dict)
+    """The markers, by the name of their keypoint."""
+
+
+class Pipeline(Table):
+    """Names of the folders in a session. A name may also be an absolute path."""
+
+    TABLE: ClassVar[str] = "pipeline"
+
+    videos_original: Folder = "videos-original"
+    """Videos as they were recorded, to be converted."""
+    videos_raw: Folder = "videos-raw"
+    """Videos to track: the folder that makes a folder a session."""
+    videos_raw_mp4: Folder = "videos-raw-mp4"
+    """Converted videos for looking at."""
+    calibration_videos: Folder = "calibration"
+    """Videos of the calibration board, in the session or any folder above."""
+    calibration_results: Folder = "calibration"
+    """`calibration.toml` and what belongs to it."""
+    pose_2d: Folder = "pose-2d"
+    """Tracked 2D points."""
+    pose_2d_filter: Folder = "pose-2d-filtered"
+    """Filtered 2D points."""
+    pose_2d_projected: Folder = "pose-2d-proj"
+    """3D points projected back into the cameras."""
+    pose_3d: Folder = "pose-3d"
+    """3D points."""
+    pose_3d_filter: Folder = "pose-3d-filtered"
+    """Filtered 3D points."""
+    angles: Folder = "angles"
+    """Angles."""
+    summaries: Folder = "summaries"
+    """Tables over all sessions, in the experiment folder."""
+    videos_labeled_2d: Folder = "videos-labeled"
+    """Videos with the 2D points drawn on them."""
+    videos_labeled_2d_filter: Folder = "videos-labeled-filtered"
+    """Videos with the filtered 2D points drawn on them."""
+    videos_2d_projected: Folder = "videos-2d-proj"
+    """Videos with the projected 3D points drawn on them."""
+    videos_labeled_3d: Folder = "videos-3d"
+    """Videos of the 3D points."""
+    videos_labeled_3d_filter: Folder = "videos-3d-filtered"
+    """Videos of the filtered 3D points."""
+    videos_combined: Folder = "videos-combined"
+    """Videos of all cameras and the 3D points side by side."""
+    videos_compare: Folder = "videos-compare"
+    """Videos of the 2D points before and after filtering."""
+
+
+class Cluster(Table):
+    """Running jobs on a cluster with a batch system."""
+
+    TABLE: ClassVar[str] = "cluster"
+
+    type: SchedulerType | None = None
+    """The batch system. When absent, jobs run on this computer."""
+    jobs: Annotated[Integer, Ge(1)] = 10
+    """How many workers to ask for."""
+    cores: Annotated[Integer, Ge(1)] = 1
+    """Processor cores of each worker; it runs as many jobs at a time."""
+    memory: Name = "4GB"
+    """Memory of each worker."""
+    walltime: Name = "02:00:00"
+    """Longest time that a worker may live, hours:minutes:seconds."""
+    queue: Name | None = None
+    """Queue or partition. When absent, the default of the batch system."""
+    account: Name | None = None
+    """Account or project that is charged."""
+    extra: Names = ()
+    """More directives for the batch system, such as "--gres=gpu:1"."""
+
+
+class Config(Table):
+    """Keys at the top of the file, before the first table."""
+
+    project: Name | None = None
+    """Name of the project, written to the summaries. When absent, the name of the experiment folder."""
+    path: OptionalFolder = None
+    """The experiment folder. When absent, the folder of this file."""
+    model_type: ModelType = "deeplabcut"
+    """The program that tracks keypoints in videos."""
+    model_folder: OptionalFolder = None
+    """The trained model, for DeepLabCut its project folder. Not needed when `pose-2d` is already there."""
+    nesting: Annotated[Integer, Ge(-1)] | None = None
+    """How many folders below the experiment the sessions are. -1: at any depth. When absent, found by
+    looking."""
+    video_extension: Extensions = VIDEO_EXTENSIONS
+    """What names of videos end in, in any letter case."""
+    converted_video_speed: Annotated[Number, Gt(0)] = 1
+    """How many times faster converted videos play."""
+    calibration: Calibration = Field(default_factory=Calibration)
+    manual_verification: ManualVerification = Field(default_factory=ManualVerification)
+    filter: Filter = Field(default_factory=Filter)
+    filter3d: Filter3D = Field(default_factory=Filter3D)
+    labeling: Labeling = Field(default_factory=Labeling)
+    triangulation: Triangulation = Field(default_factory=Triangulation)
+    angles: Mapping[str, Angle] = Field(default_factory=dict)
+    """Angles to compute, by the name of their column; in degrees, at the middle one of three keypoints
+    [a, b, c]. Rotations between three keypoints: ["flex", a, b, c], ["axis", a, b, c],
+    ["cross-axis", a, b, c]; of all joints along a limb: ["chain", a, b, c, d]."""
+    cameras: Mapping[str, Camera] = Field(default_factory=dict)
+    """What is special about single cameras, by their names."""
+    markers: Markers = Field(default_factory=Markers)
+    pipeline: Pipeline = Field(default_factory=Pipeline)
+    cluster: Cluster = Field(default_factory=Cluster)
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Keys whose value is allowed, but can hardly be meant, and why."""
+        for table in (self.calibration, self.triangulation):
+            for key, why in table.doubts():
+                yield f"{table.TABLE}.{key}", why
