@@ -137,7 +137,7 @@ class Pinhole(Lens):
         y: Float[Array, "*batch"],
     ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
         """Newton in the plane, from the solution (x, y) without the small tangential part."""
-        size = max(np.nanmax(np.abs(x_d), initial=0.0), np.nanmax(np.abs(y_d), initial=0.0))
+        size = np.fmax.reduce(np.abs(x_d), axis=None) + np.fmax.reduce(np.abs(y_d), axis=None)
         for _ in range(MAX_ITERATIONS):
             x_now, y_now, xx, xy, yy = self.distort_with_jacobian(x, y)
             dx, dy = x_d - x_now, y_d - y_now
@@ -246,7 +246,7 @@ def _invert_radial(
     """
     reach = float(_radial(np.array(limit), k)) if np.isfinite(limit) else np.inf
     target = np.where(radius_d <= reach, radius_d, np.nan)
-    tolerance = TOLERANCE * np.nanmax(target, initial=0.0)
+    tolerance = TOLERANCE * np.fmax.reduce(target, axis=None, initial=0.0)
     low = np.zeros_like(target)
     high = np.full_like(target, limit)
     radius = np.minimum(target, 0.9 * limit)

@@ -1,0 +1,147 @@
+"""The small least-squares problems inside triangulation: three unknowns for each of many points.
+
+All arrays have the point last, (..., point), so that every operation runs along memory. A camera that
+does not see a point has weight 0 there, and zeros in place of NaN. Symmetric 3 x 3 matrices are their six
+numbers (00, 01, 02, 11, 12, 22).
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from anipose.geometry.cameras import Cameras
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Below this ratio of det A to (trace A / 3)^3 the point is not determined: for two cameras it is reached
+# when their rays are parallel to about 1e-7 rad, where rounding alone moves the point to infinity.
+SINGULAR = 1e-14
+
+
+def solve_symmetric(A: Float[Array, "6 point"], b: Float[Array, "3 point"]) -> Float[Array, "3 point"]:
+    """x of A x = b for positive definite A, by the adjugate; NaN where A is singular or indefinite."""
+    a00, a01, a02, a11, a12, a22 = A
+    c00, c01, c02 = a11 * a22 - a12 * a12, a02 * a12 - a01 * a22, a01 * a12 - a02 * a11
+    c11, c12, c22 = a00 * a22 - a02 * a02, a01 * a02 - a00 * a12, a00 * a11 - a01 * a01
+    determinant = a00 * c00 + a01 * c01 + a02 * c02
+    regular = determinant > SINGULAR * ((a00 + a11 + a22) / 3) ** 3
+    inverse = 1 / np.where(regular, determinant, np.nan)
+    b0, b1, b2 = b
+    return np.stack(
+        [
+            (c00 * b0 + c01 * b1 + c02 * b2) * inverse,
+            (c01 * b0 + c11 * b1 + c12 * b2) * inverse,
+            (c02 * b0 + c12 * b1 + c22 * b2) * inverse,
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Directions in which cameras see points.
+
+    A camera with rows r0, r1, r2 of its rotation and translation t0, t1, t2 gives two equations for the
+    point p: x (r2 p + t2) = r0 p + t0 and y (r2 p + t2) = r1 p + t1. Their normal equations are linear in
+    (1, x, y, x^2 + y^2), so all cameras and points together are one matrix product.
+
+    Attributes:
+        cam_from_world: ``[R | t]`` of each camera.
+        x: normalised coordinate; 0 where not seen.
+        y: normalised coordinate; 0 where not seen.
+        seen: whether the camera sees the point.
+    """
+
+    cam_from_world: Float[Array, "camera 3 4"]
+    x: Float[Array, "camera point"]
+    y: Float[Array, "camera point"]
+    seen: Bool[Mask, "camera point"]
+
+    @classmethod
+    def of(cls, cameras: Cameras, pixels: Float[Array, "camera point 2"]) -> Self:
+        """NaN, and pixels to which no ray leads, are not seen."""
+        rays = np.stack([np.moveaxis(c.undistort(pixels[row]), -1, 0) for row, c in enumerate(cameras)])
+        seen = np.isfinite(rays[:, 0]) & np.isfinite(rays[:, 1])
+        return cls(
+            cameras.cam_from_world, np.where(seen, rays[:, 0], 0.0), np.where(seen, rays[:, 1], 0.0), seen
+        )
+
+    def pick(self, points: Bool[Mask, "point"]) -> Self:
+        """These points only."""
+        return type(self)(self.cam_from_world, self.x[:, points], self.y[:, points], self.seen[:, points])
+
+    @property
+    def normal_equations(self) -> Float[Array, "camera 9 point"]:
+        """A (6 numbers) and b (3) of each camera; a sum over cameras is the system of those cameras."""
+        return self._system_from_features @ self._features
+
+    @property
+    def total_normal_equations(self) -> Float[Array, "9 point"]:
+        """A and b of all cameras together."""
+        n_cameras, n_points = self.x.shape
+        together = np.moveaxis(self._system_from_features, 0, 1).reshape(9, 4 * n_cameras)
+        return together @ self._features.reshape(4 * n_cameras, n_points)
+
+    @property
+    def _features(self) -> Float[Array, "camera 4 point"]:
+        return np.stack([self.seen * 1.0, self.x, self.y, self.x**2 + self.y**2], axis=1)
+
+    @property
+    def _system_from_features(self) -> Float[Array, "camera 9 4"]:
+        # In the camera's axes the two rows are (-1, 0, x) and (0, -1, y); this is the sum of their outer
+        # products, for each of the four features.
+        M = np.zeros((4, 3, 3))
+        M[0, 0, 0] = M[0, 1, 1] = M[3, 2, 2] = 1
+        M[1, 0, 2] = M[1, 2, 0] = M[2, 1, 2] = M[2, 2, 1] = -1
+        P = self.cam_from_world[:, None]
+        system = np.swapaxes(P, -1, -2) @ M @ P
+        rows, columns = [0, 0, 0, 1, 1, 2, 0, 1, 2], [0, 1, 2, 1, 2, 2, 3, 3, 3]
+        signs = np.array([1, 1, 1, 1, 1, 1, -1, -1, -1])
+        return np.moveaxis(system[..., rows, columns] * signs, 1, 2)
+
+    def residuals(
+        self, points: Float[Array, "3 point"]
+    ) -> tuple[Float[Array, "point"], Float[Array, "3 point"]]:
+        """Sum of squares of the residuals of all equations, and their gradient (half of it)."""
+        n_cameras, n_points = self.x.shape
+        R, t = self.cam_from_world[..., :3], self.cam_from_world[..., 3:]
+        in_camera = (R.reshape(-1, 3) @ points).reshape(n_cameras, 3, n_points) + t
+        by_axis = np.zeros_like(in_camera)
+        rx = (self.x * in_camera[:, 2] - in_camera[:, 0]) * self.seen
+        ry = (self.y * in_camera[:, 2] - in_camera[:, 1]) * self.seen
+        by_axis[:, 0], by_axis[:, 1], by_axis[:, 2] = -rx, -ry, self.x * rx + self.y * ry
+        gradient = R.reshape(-1, 3).T @ by_axis.reshape(3 * n_cameras, n_points)
+        return (rx * rx + ry * ry).sum(axis=0), gradient
+
+
+def gauss_newton_step(
+    cameras: Cameras,
+    points: Float[Array, "3 point"],
+    pixels: Float[Array, "camera point 2"],
+    used: Bool[Mask, "camera point"],
+    *,
+    scale_px: float = np.inf,
+) -> tuple[Float[Array, "3 point"], Float[Array, "camera point"]]:
+    """The step that lessens the squared distances e^2 in the picture, and e^2 where the step begins.
+
+    Distances count by Geman-McClure's weight 1 / (1 + (e / scale_px)^2)^2. The step is 0 for a point that
+    is not determined; e^2 is NaN where there is no observation or the camera cannot picture the point.
+    """
+    A, b = np.zeros((6, points.shape[1])), np.zeros((3, points.shape[1]))
+    squares = np.empty(used.shape)
+    for row, camera in enumerate(cameras):
+        projected, jacobian = camera.project_with_jacobian(points.T)
+        du, dv = pixels[row, :, 0] - projected[:, 0], pixels[row, :, 1] - projected[:, 1]
+        squares[row] = du * du + dv * dv
+        valid = used[row] & np.isfinite(squares[row])
+        weights = np.where(valid, 1 / (1 + squares[row] / scale_px**2) ** 2, 0.0)
+        ju, jv = np.where(valid, np.moveaxis(jacobian, 0, -1), 0.0)
+        weighted_u, weighted_v = weights * ju, weights * jv
+        b += weighted_u * np.where(valid, du, 0.0) + weighted_v * np.where(valid, dv, 0.0)
+        for number, (i, j) in enumerate([(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]):
+            A[number] += weighted_u[i] * ju[j] + weighted_v[i] * jv[j]
+    step = solve_symmetric(A, b)
+    return np.where(np.isfinite(step), step, 0.0), squares
