@@ -1,0 +1,216 @@
+"""DeepLabCut's files: 2D poses and labels, as HDF5 or CSV.
+
+The columns have the levels scorer, (individuals,) bodyparts, coords. Lightning Pose writes the same
+CSV. Files of labels have no likelihood. With several candidates per keypoint, coords are x, y,
+likelihood, x2, y2, likelihood2, ...
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from anipose.errors import FileFormatError, PoseError
+from anipose.io.number_csv import parse_numbers, read_rows
+from anipose.io.pandas_table import Table, TableWriter, UnreadableTableError, read_table
+from anipose.poses import Poses2D
+
+KEY = "df_with_missing"
+LEVELS = ("scorer", "individuals", "bodyparts", "coords")
+
+_COORDINATE = re.compile(r"^(x|y|likelihood)(\d*)$")
+
+# DeepLabCut keeps body parts that only one animal can have under this "individual".
+_UNIQUE_BODYPARTS = "single"
+
+# Frame numbers of a table with gaps. Beyond this ratio of empty rows they are something else,
+# such as time stamps.
+_LARGEST_SHARE_OF_GAPS = 100
+
+
+def write_deeplabcut(path: Path, poses: Poses2D) -> None:
+    """Write 2D poses as DeepLabCut does; NaN where there is no point."""
+    columns = [(poses.scorer, name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood")]
+    values = np.concatenate([poses.points, poses.scores[..., None]], axis=-1)
+    with TableWriter(path, key=KEY, levels=("scorer", "bodyparts", "coords"), columns=columns) as table:
+        table.append(values.reshape(poses.n_frames, len(columns)), np.arange(poses.n_frames))
+
+
+def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Poses2D:
+    """Read the one table in a file of pandas, whatever its key."""
+    keys = [name for name, node in file.items() if "pandas_type" in node.attrs]
+    if len(keys) > 1 and KEY in keys:
+        keys = [KEY]
+    if len(keys) != 1:
+        raise FileFormatError(
+            f"{path} holds several tables ({', '.join(keys)}); expected one, with the 2D poses of a video"
+        )
+    try:
+        table = read_table(file[keys[0]])
+    except UnreadableTableError as error:
+        raise FileFormatError(
+            f"{path}: the table {keys[0]} cannot be read, because {error}; "
+            "expected a table as DeepLabCut writes it"
+        ) from error
+    return _poses_from_table(path, table)
+
+
+def read_deeplabcut_csv(path: Path) -> Poses2D:
+    """Read a CSV file with the header rows scorer, (individuals,) bodyparts, coords."""
+    header: dict[str, list[str]] = {}
+    rows = read_rows(path)
+    for row in rows:
+        if row[0] not in LEVELS or row[0] in header:
+            rows = chain([row], rows)
+            break
+        header[row[0]] = row
+    n_columns = {len(row) for row in header.values()}
+    if not {"bodyparts", "coords"} <= set(header) or len(n_columns) != 1:
+        raise FileFormatError(
+            f"{path} begins with the rows {', '.join(header)}; expected the rows "
+            "scorer, bodyparts, coords, as DeepLabCut and Lightning Pose write them"
+        )
+    places = [place for place, name in enumerate(header["coords"]) if place and _COORDINATE.match(name)]
+    columns = [tuple(row[place] for row in header.values()) for place in places]
+    index: list[str] = []
+    values = parse_numbers(
+        path, _cells(path, rows, n_columns.pop(), places, index), [" ".join(column) for column in columns]
+    )
+    numbered = all(name.isdecimal() for name in index)
+    return _poses_from_table(
+        path,
+        Table(tuple(columns), tuple(header), values, np.array(index, dtype=np.int64 if numbered else str)),
+    )
+
+
+def _cells(
+    path: Path, rows: Iterable[Sequence[str]], n_columns: int, places: Sequence[int], index: list[str]
+) -> Iterator[list[str]]:
+    """The cells of the columns at these places; what names the rows is added to the index."""
+    for number, row in enumerate(rows, start=1):
+        if len(row) != n_columns:
+            raise FileFormatError(
+                f"{path}: row {number} after the header has {len(row)} cells instead of {n_columns}; "
+                "the file was not written to its end, or is damaged"
+            )
+        index.append(row[0])
+        yield [row[place] for place in places]
+
+
+def _poses_from_table(path: Path, table: Table) -> Poses2D:
+    levels = _level_names(path, table)
+    level = {name: [column[number] for column in table.columns] for number, name in enumerate(levels)}
+    scorers = list(dict.fromkeys(level.get("scorer", ["unknown"])))
+    if len(scorers) > 1:
+        raise FileFormatError(
+            f"{path} holds the points of several scorers ({', '.join(scorers)}); expected one. "
+            "Save one file per scorer"
+        )
+    _check_one_animal(path, level.get("individuals", []))
+    rows = _frame_rows(path, table.index)
+    n_frames = int(rows[-1]) + 1 if len(rows) else 0
+    keypoints = tuple(dict.fromkeys(level["bodyparts"]))
+    points = np.full((n_frames, len(keypoints), 2), np.nan)
+    scores = np.full((n_frames, len(keypoints)), np.nan)
+    for number, keypoint in enumerate(keypoints):
+        places = [place for place, name in enumerate(level["bodyparts"]) if name == keypoint]
+        coords = [level["coords"][place] for place in places]
+        seen, confidence = _candidates(path, keypoint, coords, table.values[:, places])
+        points[rows, number], scores[rows, number] = best_candidate(seen, confidence)
+    return Poses2D(keypoints, points, scores, scorers[0])
+
+
+def _level_names(path: Path, table: Table) -> tuple[str, ...]:
+    n_levels = len(table.columns[0]) if table.columns else 0
+    usual = {2: LEVELS[2:], 3: (LEVELS[0], *LEVELS[2:]), 4: LEVELS}
+    names = tuple(name for name in table.levels if name is not None)
+    if len(names) == n_levels and {"bodyparts", "coords"} <= set(names):
+        return names
+    if not names and n_levels in usual:
+        return usual[n_levels]
+    shown = ", ".join(" ".join(column) for column in table.columns[:6])
+    raise FileFormatError(
+        f"{path} holds a table with the columns {shown}{', ...' if len(table.columns) > 6 else ''}; "
+        "expected columns named by scorer, bodyparts, coords, as DeepLabCut writes them"
+    )
+
+
+def _check_one_animal(path: Path, individuals: Sequence[str]) -> None:
+    animals = [name for name in dict.fromkeys(individuals) if name != _UNIQUE_BODYPARTS]
+    if len(animals) > 1:
+        raise several_animals(path, animals)
+
+
+def several_animals(path: Path, animals: Sequence[str]) -> PoseError:
+    """The error for a file with more than one animal."""
+    return PoseError(
+        f"{path} holds the individuals {', '.join(animals)}; several animals are not supported by this "
+        "version of anipose. Save the tracks of each animal in a file of its own"
+    )
+
+
+def _frame_rows(path: Path, index: NDArray[Any]) -> NDArray[np.int64]:
+    """The frame of each row. Names of images, as in files of labels, count as frames 0, 1, ..."""
+    if not np.issubdtype(index.dtype, np.number) or not len(index):
+        return np.arange(len(index))
+    frames = index.astype(np.int64)
+    if np.any(frames != index) or frames[0] < 0 or np.any(np.diff(frames) <= 0):
+        raise FileFormatError(
+            f"{path}: the rows are numbered {index[0]} to {index[-1]}, and not by frame numbers that increase"
+        )
+    if frames[-1] > _LARGEST_SHARE_OF_GAPS * len(frames):
+        raise FileFormatError(
+            f"{path}: the {len(frames)} rows are numbered up to {frames[-1]}; these are not frame numbers"
+        )
+    return frames
+
+
+def _candidates(
+    path: Path, keypoint: str, coords: Sequence[str], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points (frame, candidate, 2) and scores (frame, candidate) from the columns of a keypoint."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for column, coord in enumerate(coords):
+        if match := _COORDINATE.match(coord):
+            kind, number = match.groups()
+            found.setdefault(number, {}).setdefault(kind, []).append(column)
+    if not found or any({"x", "y"} - set(kinds) for kinds in found.values()):
+        raise FileFormatError(
+            f"{path}: the keypoint {keypoint} has the columns {', '.join(coords)}; expected x, y, likelihood"
+        )
+    # The same names can also come several times, or the candidates can be numbered.
+    x = values[:, [column for kinds in found.values() for column in kinds["x"]]]
+    y = values[:, [column for kinds in found.values() for column in kinds["y"]]]
+    likelihood = [column for kinds in found.values() for column in kinds.get("likelihood", [])]
+    if x.shape != y.shape or (likelihood and len(likelihood) != x.shape[1]):
+        raise FileFormatError(
+            f"{path}: the keypoint {keypoint} has the columns {', '.join(coords)}; "
+            "expected as many x as y and likelihood"
+        )
+    scores = values[:, likelihood] if likelihood else np.ones(x.shape)
+    return np.stack([x, y], axis=-1), scores
+
+
+def best_candidate(
+    points: NDArray[np.float64], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The candidate with the highest score of each frame.
+
+    Args:
+        points: (*batch, candidate, 2), pixels. Not finite: missing.
+        scores: (*batch, candidate). Not finite: missing.
+
+    Returns:
+        points (*batch, 2) and scores (*batch), both NaN where every candidate is missing.
+    """
+    present = np.isfinite(points).all(axis=-1) & np.isfinite(scores)
+    best = np.where(present, scores, -np.inf).argmax(axis=-1)[..., None]
+    seen = np.take_along_axis(present, best, axis=-1)[..., 0]
+    point = np.take_along_axis(points, best[..., None], axis=-2)[..., 0, :]
+    score = np.take_along_axis(scores, best, axis=-1)[..., 0]
+    return np.where(seen[..., None], point, np.nan), np.where(seen, score, np.nan)
