@@ -39,7 +39,9 @@ def _roles(job_type: Any) -> dict[str, str]:
 def _paths(name: str, value: Any) -> Iterator[tuple[str, Path]]:
     if value is None:
         return
-    if isinstance(value, (str, os.PathLike)):
+    if isinstance(value, Path):
+        yield name, value
+    elif isinstance(value, (str, os.PathLike)):
         yield name, Path(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -75,11 +77,15 @@ class Job:
         command: the command of `anipose` that runs jobs of this class.
         version: raise it when the same inputs and settings would give another output.
         resources: what a worker must have, such as {"GPU": 1}.
+        works_on: what `plan` looks for, as said to a user whose project has none of it.
+        on_demand: its outputs are only for other jobs; it runs when one of those is to run.
     """
 
     command: ClassVar[str]
     version: ClassVar[int] = 1
     resources: ClassVar[Mapping[str, float]] = {}
+    works_on: ClassVar[str] = ""
+    on_demand: ClassVar[bool] = False
 
     @classmethod
     def plan(cls, project: Any) -> Iterator[Self]:
@@ -106,7 +112,7 @@ class Job:
         """Every setting that can change the result, as JSON values, under its name in config.toml."""
         return {
             key: value
-            for name, role in _roles(type(self)).items()
+            for name, role in self._roles().items()
             if role == "setting"
             for key, value in _settings(name, getattr(self, name))
         }
@@ -121,10 +127,13 @@ class Job:
         """The folder with the job's record (in `.anipose/`): two above the first output, the session."""
         return self.target.parent.parent
 
+    def _roles(self) -> dict[str, str]:
+        return _roles(type(self))  # type: ignore[arg-type]  # mypy takes the hash of an instance for that of its class
+
     def _files(self, role: str) -> dict[str, Path]:
         return {
             key: path
-            for name, found in _roles(type(self)).items()
+            for name, found in self._roles().items()
             if found == role
             for key, path in _paths(name, getattr(self, name))
         }
