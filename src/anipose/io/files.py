@@ -9,11 +9,16 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from anipose.errors import FileAccessError, FileFormatError
+
+# Called with (temporary, path) just before a finished file takes its place. The pipeline notes there that
+# the file is its own, so that it knows it again after a kill.
+before_placing: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("before_placing", default=None)
 
 _TEMPORARY = re.compile(r"^\..+\.tmp-\d+(\.[^.]*)?$")
 
@@ -58,6 +63,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if _is_full(target.parent):
             raise _disk_full(path)
         _flush(temporary)
+        if tell := before_placing.get():
+            tell(temporary, path)
         temporary.replace(target)
         _flush_folder(target.parent)
     except FileAccessError:

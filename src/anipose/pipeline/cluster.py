@@ -1,0 +1,129 @@
+"""Tasks on the workers of a dask.distributed scheduler: a running one, or one in the queue of a cluster."""
+
+import importlib
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from anipose.errors import DependencyError
+from anipose.pipeline.workers import Task, Watcher, WorkerError, dask_graph
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+_CONNECT_SECONDS = 15
+
+
+def run_on_cluster(
+    tasks: Mapping[str, Task[R]],
+    watcher: Watcher[R],
+    *,
+    scheduler: str | None = None,
+    cluster: Mapping[str, Any] | None = None,
+    n_jobs: int = 1,
+) -> None:
+    """Run tasks on the workers of a dask.distributed scheduler.
+
+    Args:
+        tasks: the tasks.
+        watcher: is told of finished tasks.
+        scheduler: address of a running scheduler, such as "tcp://node1:8786".
+        cluster: table for dask-jobqueue: `type` (such as "slurm") and the arguments of its class.
+        n_jobs: how many jobs of the queue to ask for, with `cluster`.
+
+    Raises:
+        DependencyError: distributed or dask-jobqueue is not installed.
+        WorkerError: the scheduler cannot be reached.
+    """
+    distributed = _import("distributed")
+    with _queue(cluster, n_jobs) if cluster else _address(scheduler) as where:
+        try:
+            client = distributed.Client(where, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise WorkerError(
+                f"no dask scheduler answers at {scheduler}: {error}. Start one with `dask scheduler`, or "
+                "leave out --scheduler to run on this machine"
+            ) from error
+        with client:
+            _warn_if_none_fits(client, tasks)
+            _run_on_client(distributed, client, tasks, watcher)
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise DependencyError(
+            f"running on a cluster needs the package {name}, which cannot be imported ({error}). "
+            'Install it with: pip install "anipose[cluster]"'
+        ) from error
+
+
+@contextmanager
+def _address(scheduler: str | None) -> Iterator[str | None]:
+    yield scheduler
+
+
+@contextmanager
+def _queue(table: Mapping[str, Any], n_jobs: int) -> Iterator[Any]:
+    """A cluster of dask-jobqueue, with `n_jobs` jobs asked for, ended with the block."""
+    jobqueue = _import("dask_jobqueue")
+    classes = {
+        name.removesuffix("Cluster").lower(): name for name in dir(jobqueue) if name.endswith("Cluster")
+    }
+    kind = str(table.get("type", "")).lower()
+    if kind not in classes:
+        known = ", ".join(sorted(name for name in classes if name not in ("", "jobqueue", "local")))
+        raise WorkerError(f'[cluster] type = "{kind}" is not known; use one of: {known}')
+    arguments = {key: value for key, value in table.items() if key != "type"}
+    try:
+        cluster = getattr(jobqueue, classes[kind])(**arguments)
+    except (TypeError, ValueError, OSError) as error:
+        raise WorkerError(f"[cluster] the {kind} cluster cannot be started: {error}") from error
+    with cluster:
+        cluster.scale(jobs=n_jobs)
+        yield cluster
+
+
+def _warn_if_none_fits(client: Any, tasks: Mapping[str, Task[R]]) -> None:
+    """Without a fitting worker a scheduler waits in silence: one might still come."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    offered = {name for worker in workers for name in worker.get("resources", {})}
+    missing = {name for task in tasks.values() for name in task.resources} - offered
+    if not workers:
+        logger.warning("the scheduler has no workers yet: waiting for one")
+    elif missing:
+        names = ", ".join(sorted(missing))
+        logger.warning(
+            "no worker of the scheduler offers %s yet (dask worker --resources GPU=1): waiting", names
+        )
+
+
+def _run_on_client(distributed: Any, client: Any, tasks: Mapping[str, Task[R]], watcher: Watcher[R]) -> None:
+    # A scheduler knows tasks by key only, and other runs may use it too.
+    run = uuid.uuid4().hex[:8]
+    renamed = {
+        f"{key}-{run}": Task(
+            task.call,
+            tuple(f"{item}-{run}" if isinstance(item, str) else item for item in task.upstream),
+            task.resources,
+        )
+        for key, task in tasks.items()
+    }
+    nodes = dask_graph(renamed, {}, one_gpu=False)
+    futures = client.compute(list(nodes.values()), optimize_graph=False)
+    keys = dict(zip((future.key for future in futures), tasks, strict=True))
+    try:
+        for future in distributed.as_completed(futures):
+            key = keys[future.key]
+            if future.status == "finished":
+                watcher.finished(key, future.result())
+            else:
+                reason = future.exception() if future.status == "error" else "the scheduler is gone"
+                watcher.finished(key, watcher.died(key, f"a worker of the cluster was lost: {reason}"))
+    except BaseException:
+        client.cancel(futures)
+        raise

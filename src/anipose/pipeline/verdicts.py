@@ -1,0 +1,193 @@
+"""What is stale, and why.
+
+| finding                                              | verdict                  |
+|------------------------------------------------------|--------------------------|
+| an output is missing, or an interrupted run left it  | run                      |
+| an output has no record, or differs from it          | keep (`force`: run)      |
+| version, a setting or the content of an input differs| run                      |
+| an input is missing and nothing makes it             | blocked; keep if all else is as recorded |
+| nothing differs                                      | current                  |
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from anipose.pipeline.fingerprints import Fingerprint, fingerprint
+from anipose.pipeline.job import Job
+from anipose.pipeline.records import FileRecord, Record, json_settings, read_record, relative, was_placed
+
+_LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a job runs, and the reasons as the user is told them.
+
+    Attributes:
+        state: "run"; "keep", the outputs are the user's or cannot be made anew; "current", nothing to do;
+            "blocked", an input is missing.
+        reasons: one line each; empty if current.
+        refreshed: the record with the times of now, if content is as recorded but some times are not.
+    """
+
+    state: Literal["run", "keep", "current", "blocked"]
+    reasons: tuple[str, ...] = ()
+    refreshed: Record | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    missing: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    found: dict[str, FileRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """`found` has None for an input that is going to change."""
+
+    absent: list[str] = field(default_factory=list)
+    found: dict[str, tuple[str, Fingerprint | None]] = field(default_factory=dict)
+
+
+def verdict(job: Job, *, force: bool = False, pending: Collection[Path] = ()) -> Verdict:
+    """Decide whether a job runs.
+
+    Args:
+        job: the job; what is upstream of it is done, except for `pending`.
+        force: run even if it is current, and replace outputs that are the user's.
+        pending: inputs that an upstream job has yet to make, perhaps with the same content as now.
+
+    Raises:
+        FileAccessError: an input or output exists but cannot be read.
+    """
+    record = read_record(job)
+    outputs = _look_at_outputs(job, record)
+    if outputs.users and not force:
+        return Verdict("keep", (*outputs.users, *outputs.missing))
+    if (outputs.missing or outputs.left) and not force:
+        return _unless_absent(job, [*outputs.missing, *outputs.left], pending)
+    if force:
+        return _unless_absent(job, [*outputs.missing, *outputs.left, *outputs.users] or ["forced"], pending)
+    if record is None:
+        raise AssertionError(f"{job}: outputs that are neither missing nor the user's have a record")
+
+    inputs = _look_at_inputs(job, record, pending)
+    reasons = [*_version_reasons(job, record), *_setting_reasons(record.settings, json_settings(job))]
+    if inputs.absent:
+        if reasons:
+            return Verdict("blocked", tuple(inputs.absent))
+        return Verdict("keep", tuple(f"{reason}: kept as it was made" for reason in inputs.absent))
+    reasons += _input_reasons(record.inputs, inputs.found)
+    if reasons:
+        return Verdict("run", tuple(reasons))
+    return Verdict("current", refreshed=_refreshed(record, inputs, outputs))
+
+
+def fingerprint_inputs(job: Job) -> dict[str, FileRecord]:
+    """The inputs of a job as they are now."""
+    record = read_record(job)
+    known = _by_path(record.inputs if record else {})
+    return {
+        name: FileRecord(where, taken)
+        for name, path in (job.inputs() | job.optional_inputs()).items()
+        if (taken := fingerprint(path, known.get(where := relative(job, path)))) is not None
+    }
+
+
+def _unless_absent(job: Job, reasons: list[str], pending: Collection[Path]) -> Verdict:
+    absent = [
+        _absent(relative(job, path))
+        for path in job.inputs().values()
+        if path not in pending and not path.exists()
+    ]
+    return Verdict("blocked", tuple(absent)) if absent else Verdict("run", tuple(reasons))
+
+
+def _absent(where: str) -> str:
+    return f"{where} does not exist, and no step makes it"
+
+
+def _look_at_outputs(job: Job, record: Record | None) -> _Outputs:
+    known = _by_path(record.outputs if record else {})
+    result = _Outputs()
+    for name, path in job.outputs().items():
+        where = relative(job, path)
+        taken = fingerprint(path, known.get(where))
+        if taken is None:
+            result.missing.append(f"{where} does not exist")
+        elif where in known and taken.digest == known[where].digest:
+            result.found[name] = FileRecord(where, taken)
+        elif was_placed(job, path):
+            result.left.append(f"{where} was left by an interrupted run")
+        else:
+            result.users.append(f"{where} was {'edited' if where in known else 'not made by anipose'}")
+    return result
+
+
+def _look_at_inputs(job: Job, record: Record, pending: Collection[Path]) -> _Inputs:
+    known = _by_path(record.inputs)
+    required = job.inputs()
+    result = _Inputs()
+    for name, path in (required | job.optional_inputs()).items():
+        where = relative(job, path)
+        if path in pending:
+            result.found[name] = (where, None)
+        elif (taken := fingerprint(path, known.get(where))) is not None:
+            result.found[name] = (where, taken)
+        elif name in required:
+            result.absent.append(_absent(where))
+    return result
+
+
+def _by_path(files: Mapping[str, FileRecord]) -> dict[str, Fingerprint]:
+    return {item.path: item.fingerprint for item in files.values()}
+
+
+def _version_reasons(job: Job, record: Record) -> list[str]:
+    if job.version == record.version:
+        return []
+    return [f"anipose now computes this differently (version {record.version} -> {job.version})"]
+
+
+def _setting_reasons(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    changed = [
+        f"{key}: {_shown(was[key])} -> {_shown(now[key])}"
+        for key in now
+        if key in was and was[key] != now[key]
+    ]
+    new = [f"{key} is new: {_shown(now[key])}" for key in now if key not in was]
+    gone = [f"{key} is no longer set" for key in was if key not in now]
+    return changed + new + gone
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 4]} ..."
+
+
+def _input_reasons(
+    was: Mapping[str, FileRecord], now: Mapping[str, tuple[str, Fingerprint | None]]
+) -> list[str]:
+    """Inputs are told by their names first: a renamed file with the same content changes nothing."""
+    digests = {name: item.fingerprint.digest for name, item in was.items()}
+    if digests == {name: taken.digest if taken else None for name, (_, taken) in now.items()}:
+        return []
+    old = {item.path: item.fingerprint.digest for item in was.values()}
+    new = {where: taken.digest if taken else None for where, taken in now.values()}
+    reasons = [f"{path} changed" for path in new if path in old and new[path] not in (None, old[path])]
+    reasons += [f"{path} is new" for path in new if path not in old]
+    reasons += [f"{path} is no longer used" for path in old if path not in new]
+    reasons = reasons or [f"{path} may change" for path in new if new[path] is None]
+    return reasons or ["the same files are used in another order"]
+
+
+def _refreshed(record: Record, inputs: _Inputs, outputs: _Outputs) -> Record | None:
+    found = {name: FileRecord(where, taken) for name, (where, taken) in inputs.found.items() if taken}
+    if found == record.inputs and outputs.found == record.outputs:
+        return None
+    return Record(record.version, record.settings, found, outputs.found)

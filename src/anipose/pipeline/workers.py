@@ -1,0 +1,256 @@
+"""Where tasks run: here, or on local processes (on a cluster: cluster.py).
+
+A task is a function of the results of the tasks before it. It does not raise: what goes wrong is part
+of its result. What can still go wrong is that its process dies; then `died` says what the result is.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import wait
+from typing import Any, Generic, TypeVar
+
+from anipose.errors import AniposeError
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+# Numbers come out the same on every machine only if they are added up in the same order: one thread.
+# Parallel jobs use the cores better anyway.
+_ONE_THREAD = dict.fromkeys(
+    [
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "OPENCV_FOR_THREADS_NUM",
+    ],
+    "1",
+)
+
+# A worker that is told to stop removes its unfinished files; one that does not listen is killed.
+_PATIENCE_SECONDS = 3.0
+
+
+class WorkerError(AniposeError):
+    """Workers that cannot be started or reached."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[R]):
+    """A piece of work.
+
+    Attributes:
+        call: given the results of the tasks before it, in their order.
+        upstream: keys of the tasks before it; or results that are known already.
+        resources: what a worker must have: {"GPU": 1}.
+    """
+
+    call: Callable[[Sequence[R]], R]
+    upstream: tuple[str | R, ...]
+    resources: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Watcher(Generic[R]):
+    """What is told of the tasks, in the main thread.
+
+    Attributes:
+        started: with the key of a task; not told by a cluster.
+        finished: with the key and the result of a task.
+        died: with the key of a task and a message, gives the result of a task whose worker died.
+    """
+
+    started: Callable[[str], None]
+    finished: Callable[[str, R], None]
+    died: Callable[[str, str], R]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Numeric libraries that are loaded in this block, here or in new processes, use one thread."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_here(tasks: Mapping[str, Task[R]], watcher: Watcher[R]) -> None:
+    """Run tasks one after the other in this process, in the order given."""
+    results: dict[str, R] = {}
+    for key, task in tasks.items():
+        watcher.started(key)
+        results[key] = task.call(_known(task.upstream, results))
+        watcher.finished(key, results[key])
+
+
+def run_on_processes(tasks: Mapping[str, Task[R]], watcher: Watcher[R], *, n_jobs: int) -> None:
+    """Run tasks on processes of this machine; those that need a GPU one at a time.
+
+    If a worker dies, the tasks that were running are run again, each alone, so that only the one
+    that kills its worker is lost.
+
+    Raises:
+        WorkerError: no worker could be started.
+    """
+    results: dict[str, R] = {}
+    while left := {key: task for key, task in tasks.items() if key not in results}:
+        running: dict[str, None] = {}
+        try:
+            with _pool(min(n_jobs, len(left))) as pool:
+                _run_on_pool(pool, left, results, running, watcher)
+        except BrokenProcessPool:
+            logger.warning("a worker process died; the jobs that were running are run again, one at a time")
+            for key in running:
+                results[key] = _run_alone(key, tasks[key], results, watcher)
+                watcher.finished(key, results[key])
+
+
+def dask_graph(tasks: Mapping[str, Task[R]], results: Mapping[str, R], *, one_gpu: bool) -> dict[str, Any]:
+    """Tasks as dask.delayed objects, by key.
+
+    Args:
+        tasks: each after those before it.
+        results: of tasks that are not in the graph any more.
+        one_gpu: run tasks that need a GPU one after the other.
+    """
+    import dask
+
+    perform = dask.delayed(_perform, pure=False)
+    nodes: dict[str, Any] = {}
+    gpu: list[Any] = []
+    for key, task in tasks.items():
+        upstream = [
+            nodes.get(item, results.get(item)) if isinstance(item, str) else item for item in task.upstream
+        ]
+        with dask.annotate(resources=dict(task.resources)):
+            nodes[key] = perform(
+                task.call, upstream, gpu if "GPU" in task.resources else [], dask_key_name=key
+            )
+        if one_gpu and "GPU" in task.resources:
+            gpu = [nodes[key]]
+    return nodes
+
+
+def _known(upstream: Sequence[str | R], results: Mapping[str, R]) -> list[R]:
+    return [results[item] if isinstance(item, str) else item for item in upstream]
+
+
+def _perform(call: Callable[[Sequence[R]], R], upstream: Sequence[R], _after: Sequence[R]) -> R:
+    return call(upstream)
+
+
+def _run_on_pool(
+    pool: ProcessPoolExecutor,
+    tasks: Mapping[str, Task[R]],
+    results: dict[str, R],
+    running: dict[str, None],
+    watcher: Watcher[R],
+) -> None:
+    """Run tasks; `results` and `running` are kept up to date, also when the pool breaks."""
+    import dask
+    import dask.multiprocessing
+    from dask.callbacks import Callback
+
+    def started(key: Any, graph: Any, state: Any) -> None:
+        if key in tasks:
+            running[key] = None
+            watcher.started(key)
+
+    def finished(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
+        if key in tasks:
+            del running[key]
+            results[key] = result
+            watcher.finished(key, result)
+
+    nodes = dask_graph(tasks, results, one_gpu=True)
+    schedule = partial(dask.multiprocessing.get, pool=pool, optimize_graph=False, chunksize=1)
+    with Callback(pretask=started, posttask=finished):
+        dask.compute(*nodes.values(), scheduler=schedule, optimize_graph=False)
+
+
+def _run_alone(key: str, task: Task[R], results: Mapping[str, R], watcher: Watcher[R]) -> R:
+    try:
+        with _pool(1) as pool:
+            return pool.submit(_perform, task.call, _known(task.upstream, results), []).result()
+    except BrokenProcessPool:
+        return watcher.died(
+            key,
+            "the process that worked on this was killed, twice: usually by the system, for lack of memory. "
+            "Close other programs, or run on a machine with more memory",
+        )
+
+
+@contextmanager
+def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    with one_thread():
+        pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
+        try:
+            try:
+                pool.submit(os.getpid).result()
+            except BrokenProcessPool as error:
+                raise WorkerError(
+                    "worker processes cannot be started. Run with --jobs 1, which needs none; a script of "
+                    'your own has to call anipose under `if __name__ == "__main__":`'
+                ) from error
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop([child for child in multiprocessing.active_children() if child not in others])
+            raise
+        pool.shutdown()
+
+
+def _stop(workers: Sequence[Any]) -> None:
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the main process, which then tells its workers; if it dies, they do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _unwind)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _unwind(number: int, frame: Any) -> None:
+    # Unwinding removes unfinished files; it may hang, or end in dask's hands.
+    threading.Thread(target=_exit_soon, daemon=True).start()
+    raise SystemExit(1)
+
+
+def _exit_soon() -> None:
+    time.sleep(_PATIENCE_SECONDS / 2)
+    os._exit(1)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        _exit_soon()
