@@ -6,8 +6,7 @@ likelihood, x2, y2, likelihood2, ...
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anipose.errors import FileFormatError, PoseError
-from anipose.io.number_csv import parse_numbers, read_rows
+from anipose.io.number_csv import numbers, read_cells, read_rows
 from anipose.io.pandas_table import Table, TableWriter, UnreadableTableError, read_table
 from anipose.poses import Poses2D
 
@@ -63,10 +62,8 @@ def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Poses2D:
 def read_deeplabcut_csv(path: Path) -> Poses2D:
     """Read a CSV file with the header rows scorer, (individuals,) bodyparts, coords."""
     header: dict[str, list[str]] = {}
-    rows = read_rows(path)
-    for row in rows:
-        if row[0] not in LEVELS or row[0] in header:
-            rows = chain([row], rows)
+    for row in read_rows(path, len(LEVELS)):
+        if row[0] in header or row[0] not in LEVELS:
             break
         header[row[0]] = row
     n_columns = {len(row) for row in header.values()}
@@ -75,31 +72,11 @@ def read_deeplabcut_csv(path: Path) -> Poses2D:
             f"{path} begins with the rows {', '.join(header)}; expected the rows "
             "scorer, bodyparts, coords, as DeepLabCut and Lightning Pose write them"
         )
+    cells = read_cells(path, n_header_rows=len(header), n_columns=n_columns.pop())
     places = [place for place, name in enumerate(header["coords"]) if place and _COORDINATE.match(name)]
     columns = [tuple(row[place] for row in header.values()) for place in places]
-    index: list[str] = []
-    values = parse_numbers(
-        path, _cells(path, rows, n_columns.pop(), places, index), [" ".join(column) for column in columns]
-    )
-    numbered = all(name.isdecimal() for name in index)
-    return _poses_from_table(
-        path,
-        Table(tuple(columns), tuple(header), values, np.array(index, dtype=np.int64 if numbered else str)),
-    )
-
-
-def _cells(
-    path: Path, rows: Iterable[Sequence[str]], n_columns: int, places: Sequence[int], index: list[str]
-) -> Iterator[list[str]]:
-    """The cells of the columns at these places; what names the rows is added to the index."""
-    for number, row in enumerate(rows, start=1):
-        if len(row) != n_columns:
-            raise FileFormatError(
-                f"{path}: row {number} after the header has {len(row)} cells instead of {n_columns}; "
-                "the file was not written to its end, or is damaged"
-            )
-        index.append(row[0])
-        yield [row[place] for place in places]
+    values = numbers(path, cells.iloc[:, places], [" ".join(column) for column in columns])
+    return _poses_from_table(path, Table(tuple(columns), tuple(header), values, cells[0].to_numpy()))
 
 
 def _poses_from_table(path: Path, table: Table) -> Poses2D:

@@ -4,24 +4,28 @@ Numbers are written with as many digits as it takes to read the same number agai
 """
 
 import csv
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from anipose.errors import FileFormatError
 from anipose.io.files import atomic_path, require_file
 
-# What programs write where there is no number; True and False come in columns nobody needs as numbers.
-_MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "true", "false"})
-
 _ROWS_AT_ONCE = 1000
 
+# From this version pandas reads numbers exactly without being told, and warns when told.
+_PANDAS_IS_EXACT = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+_EXACT: dict[str, Any] = {} if _PANDAS_IS_EXACT else {"float_precision": "round_trip"}
 
-def read_rows(path: Path) -> Iterator[list[str]]:
-    """The rows of a CSV file; empty lines are left out.
+
+def read_rows(path: Path, n_rows: int) -> list[list[str]]:
+    """The first rows of a CSV file.
 
     Raises:
         FileAccessError: there is no such file, or it cannot be read.
@@ -30,58 +34,51 @@ def read_rows(path: Path) -> Iterator[list[str]]:
     require_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            yield from filter(None, csv.reader(file))
+            return list(islice(filter(None, csv.reader(file)), n_rows))
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path} is not a text file ({error.reason}); expected CSV") from error
     except csv.Error as error:
         raise FileFormatError(f"{path} is damaged: {error}") from error
 
 
-def parse_numbers(path: Path, rows: Iterable[Sequence[str]], names: Sequence[str]) -> NDArray[np.float64]:
-    """Numbers (row, column) from the cells of a file; NaN where a cell is empty or infinite.
-
-    Args:
-        path: the file, for messages.
-        rows: cells, of the same number in each row.
-        names: names of the columns, for messages.
-    """
-    numbers = array("d")
-    n_rows = 0
-    for cells in rows:
-        if len(cells) != len(names):
+def read_cells(path: Path, *, n_header_rows: int, n_columns: int) -> pd.DataFrame:
+    """The rows below the header; columns are numbered, empty cells are NaN."""
+    body = b"".join(path.read_bytes().split(b"\n", n_header_rows)[n_header_rows:]).strip(b"\r\n")
+    if not body:
+        return pd.DataFrame(columns=range(n_columns), dtype=float)
+    for which, row in (("first", body.partition(b"\n")[0]), ("last", body.rpartition(b"\n")[2])):
+        if row.count(b",") != n_columns - 1:
             raise FileFormatError(
-                f"{path}: row {n_rows + 1} has {len(cells)} cells instead of {len(names)}; "
+                f"{path}: the {which} row has {row.count(b',') + 1} cells instead of {n_columns}; "
                 "the file was not written to its end, or is damaged"
             )
-        try:
-            numbers.extend(map(float, cells))
-        except ValueError:
-            del numbers[n_rows * len(names) :]
-            numbers.extend(_number(path, n_rows, name, cell) for name, cell in zip(names, cells, strict=True))
-        n_rows += 1
-    values = np.array(numbers, dtype=np.float64).reshape(n_rows, len(names))
-    values[~np.isfinite(values)] = np.nan
-    return values
-
-
-def _number(path: Path, row: int, name: str, cell: str) -> float:
     try:
-        return float(cell or "nan")
-    except ValueError:
-        if cell.strip().lower() in _MISSING:
-            return np.nan
-        raise FileFormatError(
-            f"{path}: row {row + 1} of the column {name} is {cell!r}; expected a number"
-        ) from None
+        cells: pd.DataFrame = pd.read_csv(BytesIO(body), header=None, names=range(n_columns), **_EXACT)
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path} is damaged: {str(error).strip()}") from error
+    return cells
+
+
+def numbers(path: Path, cells: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """Cells (row, column) as numbers, NaN where one is empty or infinite; the names are for messages."""
+    for name, (_, column) in zip(names, cells.items(), strict=True):
+        if column.dtype.kind not in "fiu":
+            wrong = np.flatnonzero(column.notna() & pd.to_numeric(column, errors="coerce").isna())
+            if len(wrong):
+                raise FileFormatError(
+                    f"{path}: row {wrong[0] + 1} of the column {name} is {str(column.iloc[wrong[0]])!r}; "
+                    "expected a number"
+                )
+    values = cells.to_numpy(np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def read_numbers(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     """Column names and values (row, column) of a file with one header row."""
-    rows = read_rows(path)
-    names = next(rows, [])
-    if any(_is_number(name) for name in names):
+    names = read_rows(path, 1)[0]
+    if all(_is_number(name) for name in names):
         raise FileFormatError(f"{path} begins with numbers; expected the names of the columns")
-    return names, parse_numbers(path, rows, names)
+    return names, numbers(path, read_cells(path, n_header_rows=1, n_columns=len(names)), names)
 
 
 def _is_number(cell: str) -> bool:
@@ -97,7 +94,6 @@ def write_numbers(
     names: Sequence[str],
     values: NDArray[np.float64],
     *,
-    whole: Sequence[int] = (),
     constant: Sequence[float] = (),
     row_numbers: NDArray[np.int64],
 ) -> None:
@@ -107,29 +103,20 @@ def write_numbers(
         path: the file.
         names: names of the columns, in this order.
         values: (row, column).
-        whole: which columns of `values` count something and are written without a decimal point.
         constant: values that are the same in every row.
         row_numbers: (row,).
     """
-    counts = set(whole)
-    formats: list[Callable[[float], str]] = [
-        (lambda value: str(int(value))) if column in counts else repr for column in range(values.shape[1])
-    ]
-    end = "".join(f",{_written(value)}" for value in np.asarray(constant, dtype=float).tolist())
+    end = "".join(f",{value!r}" for value in np.asarray(constant, dtype=float).tolist())
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(names)
         for start in range(0, len(values), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             file.writelines(
-                _row(formats, row, end, number)
+                f"{formatted(row)}{end},{number}\n"
                 for row, number in zip(values[part].tolist(), row_numbers[part].tolist(), strict=True)
             )
 
 
-def _row(formats: Sequence[Callable[[float], str]], row: Sequence[float], end: str, number: int) -> str:
-    cells = [write(value) if value == value else "" for write, value in zip(formats, row, strict=True)]
-    return f"{','.join(cells)}{end},{number}\n"
-
-
-def _written(value: float) -> str:
-    return repr(value) if value == value else ""
+def formatted(row: Sequence[float]) -> str:
+    """The cells of a row: the shortest digits that give the same number again, nothing for NaN."""
+    return ",".join(map(repr, row)).replace("nan", "")

@@ -38,8 +38,8 @@ def read_analysis(path: Path, file: h5py.File) -> Poses2D:
         order = (0, 1, 2, 3)
     else:
         raise FileFormatError(
-            f"{path}: tracks has the shape {tracks.shape}; expected ({n_tracks}, 2, {len(keypoints)}, frames), "
-            "for the names of tracks and nodes in the file"
+            f"{path}: tracks has the shape {tracks.shape}; expected "
+            f"({n_tracks}, 2, {len(keypoints)}, frames), for the names of tracks and nodes in the file"
         )
     points = tracks.transpose(order)
     scores = np.ones(points.shape[:3])
