@@ -150,23 +150,27 @@ class VideoWriter:
         if image.ndim == 2:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        yuv = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
-        self._container.mux(self._stream.encode(_yuv_frame(yuv)))
+        self._container.mux(self._stream.encode(_yuv_frame(image)))
 
 
-def _yuv_frame(yuv: Image) -> Any:
-    """A frame for the encoder from the I420 layout of OpenCV, (height * 3 / 2, width).
+def _yuv_frame(image: Image) -> Any:
+    """A frame for the encoder: (height, width, 3) blue, green, red as yuv420p.
 
-    x264 reads a little of the padding behind each line, which `VideoFrame.from_ndarray` leaves to chance:
-    the same pictures would not always give the same file.
+    OpenCV takes the colour of 2 x 2 pixels from the first of them, which would move all colours half a
+    pixel to the right and down; here it is their mean. x264 reads a little of the padding behind each
+    line, which `VideoFrame.from_ndarray` leaves to chance: the same pictures would not always give the
+    same file.
     """
-    height, width = yuv.shape[0] * 2 // 3, yuv.shape[1]
+    height, width = image.shape[:2]
+    blocks = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
+    luma, chroma = (cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).ravel() for picture in (image, blocks))
+    samples = [luma[: height * width], *np.split(chroma[height * width :], 2)]
     frame = av.VideoFrame(width, height, "yuv420p")
-    planes = np.split(yuv.ravel(), [height * width, height * width * 5 // 4])
-    for plane, samples in zip(frame.planes, planes, strict=True):
+    for plane, values in zip(frame.planes, samples, strict=True):
         lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         lines[:, plane.width :] = 0
-        lines[: plane.height, : plane.width] = samples.reshape(plane.height, plane.width)
+        lines[: plane.height, : plane.width] = values.reshape(plane.height, plane.width)
     return frame
 
 
