@@ -174,8 +174,9 @@ class Triangulation(Table):
     """2D points with a lower score are not used."""
     min_cameras: Annotated[Integer, Ge(2)] = 2
     """Keypoints seen by fewer cameras are missing in 3D."""
-    ransac: Switch = False
-    """Leave out cameras that disagree with the others, keypoint by keypoint."""
+    ransac: Switch = True
+    """Leave out cameras that disagree with the others, keypoint by keypoint: those farther than
+    `reproj_error_threshold` from the point. false: the plain linear solution of all cameras."""
     optim: Switch = False
     """Find smooth trajectories with steady bone lengths, instead of each frame on its own."""
     scale_smooth: Weight = 2

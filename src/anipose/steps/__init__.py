@@ -1,0 +1,79 @@
+"""The pipeline: its steps in the order in which the data passes through them.
+
+The steps are named, not imported: `anipose --help` must not wait for them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+
+from anipose.pipeline.job import Job
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the command line that runs steps.
+
+    Attributes:
+        name: what the user types.
+        help: one line.
+        steps: the steps that it runs, as "module:class" of this package.
+        aliases: other names for it.
+    """
+
+    name: str
+    help: str
+    steps: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+
+
+SUMMARIES_2D = ("summarize:SummarizePoses2D",)
+SUMMARIES_2D_FILTERED = ("summarize:SummarizePoses2DFiltered",)
+SUMMARIES_3D = (
+    "summarize:SummarizePoses3D",
+    "summarize:SummarizePoses3DFiltered",
+    "summarize:SummarizeAngles",
+)
+
+SINGLE = (
+    Command(
+        "calibrate",
+        "Calibrate the cameras from videos of a board",
+        ("calibrate:DetectBoards", "calibrate:Calibrate"),
+    ),
+    Command("analyze", "Track the keypoints in every video", ("analyze:Analyze",), aliases=("label",)),
+    Command("filter", "Repair the tracked points in 2D", ("filter:Filter",)),
+    Command("triangulate", "Find 3D poses from the 2D poses of every camera", ("triangulate:Triangulate",)),
+    Command("filter-3d", "Repair the 3D poses", ("filter_3d:Filter3D",)),
+    Command("angles", "Compute joint angles", ("angles:Angles",)),
+    Command("project-2d", "Project the 3D poses back into every view", ("project_2d:Project2D",)),
+    Command("summarize-2d", "Join the tracked points of all sessions", SUMMARIES_2D),
+    Command("summarize-2d-filter", "Join the filtered points of all sessions", SUMMARIES_2D_FILTERED),
+    Command("summarize-3d", "Join the 3D poses and angles of all sessions", SUMMARIES_3D),
+)
+
+ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "filter-3d", "angles")
+SUMMARIES = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
+
+COMMANDS = (
+    *SINGLE,
+    Command("summarize", "Make all the tables over all sessions", SUMMARIES),
+    Command(
+        "run-data",
+        "From videos to 3D poses, angles and summaries: everything but videos",
+        (*(step for command in SINGLE if command.name in ALL_DATA for step in command.steps), *SUMMARIES),
+    ),
+    Command("run-all", "Everything", (*(step for command in SINGLE for step in command.steps),)),
+)
+
+# Written beside every command's results, so that they can be understood later.
+EFFECTIVE_CONFIG = "effective_config:WriteConfig"
+
+
+def load_steps(names: Iterable[str]) -> tuple[type[Job], ...]:
+    """The classes of steps named "module:class"."""
+    found: list[type[Job]] = []
+    for name in names:
+        module, _, step = name.partition(":")
+        found.append(getattr(import_module(f"anipose.steps.{module}"), step))
+    return tuple(found)

@@ -1,0 +1,82 @@
+"""Writing the first config.toml of an experiment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from anipose.discovery import CONFIG_NAME
+from anipose.errors import AniposeError, ProjectError
+from anipose.io.files import write_text
+from anipose.project import Session, sessions_without_config
+from anipose.reference import Found, template
+
+
+def init_project(folder: Path, *, only_print: bool) -> None:
+    """Write a commented config.toml, filled in from the videos and poses below a folder.
+
+    Raises:
+        ProjectError: there is a config.toml already, or no such folder.
+    """
+    target = folder / CONFIG_NAME
+    if not folder.is_dir():
+        raise ProjectError(f"there is no folder {folder}; make it, and put your videos into it first")
+    if target.exists() and not only_print:
+        raise ProjectError(
+            f"{target} exists already and is not touched; see what would be written with: anipose init --print"
+        )
+    found, doubts = look_around(folder.resolve())
+    for doubt in doubts:
+        click.echo(f"{click.style('note:', fg='yellow')} {doubt}", err=True)
+    if only_print:
+        click.echo(template(found), nl=False)
+        return
+    write_text(target, template(found))
+    click.echo(f"wrote {target}; look it through, then run: anipose status")
+
+
+def look_around(root: Path) -> tuple[Found, list[str]]:
+    """What the folders and files below an experiment tell about it, and what they leave open."""
+    sessions = sessions_without_config(root)
+    if not sessions:
+        doubt = "there is no session here yet (a folder with videos-raw or pose-2d): fill in what is missing"
+        return Found(project=root.name), [doubt]
+    doubts: list[str] = []
+    depths = {len(session.parts) for session in sessions}
+    regex, cameras = _cameras(sessions, doubts)
+    extensions = {video.suffix[1:].lower() for session in sessions for video in session.videos.values()}
+    found = Found(
+        project=root.name,
+        nesting=depths.pop() if len(depths) == 1 else -1,
+        video_extension=tuple(sorted(extensions)),
+        cam_regex=regex,
+        cameras=cameras,
+        keypoints=_keypoints(sessions, doubts),
+    )
+    return found, doubts
+
+
+def _cameras(sessions: Sequence[Session], doubts: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    for session in sessions:
+        try:
+            pattern = session.pattern
+            cameras = dict.fromkeys(camera for trial in session.trials for camera in trial.views)
+        except AniposeError as error:
+            doubts.append(str(error))
+            return None, ()
+        if pattern is not None:
+            return pattern.regex, tuple(cameras)
+    doubts.append("there is no calibration folder here, so this is set up for 2D; for 3D, set triangulation.cam_regex")
+    return None, ()
+
+
+def _keypoints(sessions: Sequence[Session], doubts: list[str]) -> tuple[str, ...]:
+    from anipose.io.poses_2d import read_poses_2d
+
+    for session in sessions:
+        for path in session.tracked.values():
+            try:
+                return read_poses_2d(path).keypoints
+            except AniposeError as error:
+                doubts.append(str(error))
+    return ()

@@ -1,0 +1,230 @@
+"""Running steps, and telling the user what happens."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from anipose.cli.messages import ECHO
+from anipose.errors import ProjectError
+from anipose.pipeline.job import Job
+from anipose.pipeline.results import Event, Finished, Foreseen, Planned, Result, Waiting
+from anipose.pipeline.run import execute, foresee
+from anipose.project import Project
+from anipose.steps import EFFECTIVE_CONFIG, SUMMARIES, Command, load_steps
+
+STYLES = {
+    "done": "green",
+    "run": "green",
+    "kept": "cyan",
+    "current": "dim",
+    "failed": "bold red",
+    "blocked": "yellow",
+}
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a command that runs steps."""
+
+    jobs: int | None = None
+    scheduler: str | None = None
+    dry_run: bool = False
+    force: bool = False
+    debug: bool = False
+
+
+def plan_steps(names: Iterable[str], project: Project) -> list[Job]:
+    """The jobs of some steps, with the config that holds written down first.
+
+    Raises:
+        ProjectError: there is nothing in the project that these steps work on.
+    """
+    steps = load_steps(names)
+    jobs = [job for step in steps for job in step.plan(project)]
+    if not jobs and not project.problems:
+        looked_for = dict.fromkeys(step.works_on for step in steps)
+        where = ", ".join(session.name for session in project.sessions[:_MOST_SHOWN])
+        raise ProjectError(
+            f"nothing to do: found no {'; no '.join(looked_for)} in {project.root} (looked in: {where})"
+        )
+    (write_config,) = load_steps([EFFECTIVE_CONFIG])
+    return [*write_config.plan(project), *jobs]
+
+
+def run_steps(command: Command, project: Project, options: RunOptions) -> bool:
+    """Run the steps of a command; whether all went well."""
+    console = Console(highlight=False, soft_wrap=True)
+    for warning in project.warnings:
+        ECHO.tell(warning)
+    names = command.steps
+    if project.is_part and not set(names) <= set(SUMMARIES):
+        left_out = [name for name in names if name in SUMMARIES]
+        names = tuple(name for name in names if name not in SUMMARIES)
+        if left_out:
+            console.print(
+                "summaries are over all sessions, so they are left out here; make them with: anipose summarize"
+            )
+    jobs = plan_steps(names, project)
+    if options.dry_run:
+        foreseen = foresee(jobs, force=options.force)
+        _tell_foreseen(console, project.root, foreseen)
+        return _tell_problems(console, project)
+    with _Reporter(console, project.root, options.debug) as reporter:
+        results = execute(
+            jobs,
+            n_jobs=options.jobs or available_cores(),
+            scheduler=options.scheduler,
+            cluster=project.config.cluster.settings() if project.config.cluster.type else None,
+            force=options.force,
+            on_event=reporter,
+        )
+    reporter.conclude(results)
+    return _tell_problems(console, project) and not any(r.state in ("failed", "blocked") for r in results)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shown(path: Path, root: Path) -> str:
+    """A path as the user knows it: from the experiment on."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+class _Reporter:
+    """Prints what happens: bars on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console, root: Path, debug: bool) -> None:
+        self._console = console
+        self._root = root
+        self._debug = debug
+        self._bars: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description:<20}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+
+    def __enter__(self) -> "_Reporter":
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.__exit__(None, None, None)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Planned):
+            for command, count in Counter(job.command for job in event.jobs).items():
+                self._bars[command] = self._progress.add_task(command, total=count)
+        elif isinstance(event, Waiting):
+            self._console.print(Text(event.message, "yellow"))
+        elif isinstance(event, Finished):
+            self._finished(event.result)
+
+    def _finished(self, result: Result) -> None:
+        if result.job.command in self._bars:
+            self._progress.advance(self._bars[result.job.command])
+        for warning in result.warnings:
+            ECHO.tell(warning)
+        if result.state == "done":
+            why = f"  ({'; '.join(result.reasons[:_MOST_SHOWN])})" if result.reasons else ""
+            self._console.print(
+                Text.assemble(
+                    (f"{result.job.command:<20}", "green"),
+                    shown(result.job.target, self._root),
+                    (f"  {result.seconds:.1f} s", "dim"),
+                    (why, "dim"),
+                )
+            )
+
+    def conclude(self, results: Sequence[Result]) -> None:
+        """The end of a run: what was kept, what failed, and how many of each."""
+        _tell_kept(self._console, self._root, [r for r in results if r.state == "kept"])
+        _tell_failed(self._console, self._root, [r for r in results if r.state in ("failed", "blocked")])
+        if self._debug:
+            for result in results:
+                if result.traceback:
+                    self._console.print(result.traceback)
+        self._console.print(_tally([result.state for result in results]))
+
+
+def _tell_kept(console: Console, root: Path, kept: Sequence[Result | Foreseen]) -> None:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in kept:
+        reason = "; ".join(dict.fromkeys(_without_path(reason) for reason in item.reasons))
+        groups[shown(item.job.target.parent, root), reason].append(item.job.target.name)
+    for (folder, reason), names in groups.items():
+        what = f"{folder}/{names[0]}" if len(names) == 1 else f"{len(names)} files in {folder}"
+        console.print(Text.assemble(("kept  ", "cyan"), what, (f"  ({reason}; --force replaces)", "dim")))
+
+
+def _without_path(reason: str) -> str:
+    for phrase in ("was not made by anipose", "was edited"):
+        if reason.endswith(phrase):
+            return phrase
+    return reason
+
+
+def _tell_failed(console: Console, root: Path, failed: Sequence[Result]) -> None:
+    """Each message once, with the jobs that it stopped."""
+    groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in failed:
+        groups[result.state, result.message].append(result)
+    for (state, message), results in groups.items():
+        names = [shown(result.job.target, root) for result in results]
+        where = ", ".join(names[:_MOST_SHOWN]) + (
+            f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+        )
+        console.print(Text.assemble((f"{state}  ", STYLES[state]), where))
+        console.print(Text("  " + message.replace("\n", "\n  ")))
+
+
+def _tell_problems(console: Console, project: Project) -> bool:
+    for name, problem in project.problems.items():
+        console.print(Text.assemble(("failed  ", STYLES["failed"]), f"session {name}"))
+        console.print(Text("  " + problem.replace("\n", "\n  ")))
+    return not project.problems
+
+
+def _tell_foreseen(console: Console, root: Path, foreseen: Sequence[Foreseen]) -> None:
+    for item in foreseen:
+        if item.state in ("run", "blocked"):
+            word = "would run" if item.state == "run" else "blocked"
+            console.print(
+                Text.assemble(
+                    (f"{word:<10}", STYLES[item.state]),
+                    f"{item.job.command:<20}",
+                    shown(item.job.target, root),
+                    (f"  ({'; '.join(item.reasons[:_MOST_SHOWN])})", "dim"),
+                )
+            )
+    _tell_kept(console, root, [item for item in foreseen if item.state == "kept"])
+    console.print(_tally(["would run" if item.state == "run" else item.state for item in foreseen]))
+
+
+def _tally(states: Sequence[str]) -> str:
+    words = {"current": "up to date"}
+    counts = Counter(states)
+    order = ("done", "would run", "current", "kept", "blocked", "failed")
+    return ", ".join(f"{counts[state]} {words.get(state, state)}" for state in order if counts[state])

@@ -1,0 +1,66 @@
+"""The table of what is done and what is not."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anipose.cli.run import plan_steps, shown
+from anipose.pipeline.results import Foreseen
+from anipose.pipeline.run import foresee
+from anipose.project import Project
+from anipose.steps import SINGLE
+
+STYLES = {
+    "done": "green",
+    "stale": "yellow",
+    "missing": "magenta",
+    "blocked": "yellow",
+    "failed": "bold red",
+    "kept": "cyan",
+}
+_MOST_REASONS = 20
+
+
+def show_status(project: Project) -> None:
+    """Print what is done, stale and why, missing, failed or kept, for every folder and step."""
+    console = Console(highlight=False, soft_wrap=True)
+    jobs = plan_steps([step for command in SINGLE for step in command.steps], project)
+    commands = list(dict.fromkeys(job.command for job in jobs if not job.on_demand))
+    cells: dict[Path, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    foreseen = [item for item in foresee(jobs) if not item.job.on_demand]
+    for item in foreseen:
+        cells[item.job.home][item.job.command][_state(item)] += 1
+    table = Table("session", *commands, title=f"{project.name}  ({project.root})", title_justify="left")
+    for home in sorted(cells):
+        table.add_row(shown(home, project.root), *(_cell(cells[home][command]) for command in commands))
+    console.print(table)
+    _tell_reasons(console, project.root, [item for item in foreseen if _state(item) not in ("done", "kept")])
+    for name, problem in project.problems.items():
+        console.print(Text.assemble(("failed  ", STYLES["failed"]), f"session {name}\n  {problem}"))
+
+
+def _state(item: Foreseen) -> str:
+    if item.failure is not None:
+        return "failed"
+    if item.state == "run":
+        return "stale" if all(path.exists() for path in item.job.outputs().values()) else "missing"
+    return {"current": "done"}.get(item.state, item.state)
+
+
+def _cell(counts: Counter[str]) -> Text:
+    parts = [(f"{counts[state]} {state}", style) for state, style in STYLES.items() if counts[state]]
+    return Text("\n").join(Text(*part) for part in parts)
+
+
+def _tell_reasons(console: Console, root: Path, items: list[Foreseen]) -> None:
+    for item in items[:_MOST_REASONS]:
+        state = _state(item)
+        why = item.failure.message if item.failure is not None else "; ".join(item.reasons)
+        console.print(
+            Text.assemble((f"{state:<9}", STYLES[state]), shown(item.job.target, root), (f"  ({why})", "dim"))
+        )
+    if len(items) > _MOST_REASONS:
+        console.print(f"... and {len(items) - _MOST_REASONS} more: anipose run-data --dry-run lists them all")

@@ -1,0 +1,69 @@
+"""Board corners found in a calibration video, kept so that they are looked for only once.
+
+A CSV with the columns frame, corner, x, y (pixels) and, in its first line, the size of the picture
+and the number of frames of the video.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anipose.errors import FileFormatError
+from anipose.io.files import require_file, write_text
+
+_HEADER = re.compile(r"# (\d+) x (\d+) pixels, (\d+) frames, (\d+) corners")
+
+
+@dataclass(frozen=True)
+class BoardDetections:
+    """Board corners found in one video.
+
+    Attributes:
+        size: (width, height) of the video, pixels.
+        n_frames: length of the video.
+        frames: (found,), numbers of the frames with a board, rising.
+        corners: (found, corner, 2), pixels; NaN where a corner was not seen.
+    """
+
+    size: tuple[int, int]
+    n_frames: int
+    frames: NDArray[np.int64]
+    corners: NDArray[np.float64]
+
+
+def write_detections(path: Path, detections: BoardDetections) -> None:
+    """Write the corners that were seen, one per line."""
+    width, height = detections.size
+    n_corners = detections.corners.shape[1]
+    lines = [f"# {width} x {height} pixels, {detections.n_frames} frames, {n_corners} corners", "frame,corner,x,y"]
+    for frame, corners in zip(detections.frames, detections.corners, strict=True):
+        for corner in np.flatnonzero(np.isfinite(corners).all(axis=1)):
+            x, y = corners[corner]
+            lines.append(f"{frame},{corner},{float(x)!r},{float(y)!r}")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_detections(path: Path) -> BoardDetections:
+    """Read what `write_detections` wrote.
+
+    Raises:
+        FileFormatError: the file is not one of these.
+    """
+    require_file(path)
+    header, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    match = _HEADER.fullmatch(header)
+    if match is None:
+        raise FileFormatError(f"{path} does not hold board corners found by anipose; delete it, and calibrate again")
+    width, height, n_frames, n_corners = map(int, match.groups())
+    try:
+        table = np.loadtxt(io.StringIO(rest), delimiter=",", skiprows=1, ndmin=2).reshape(-1, 4)
+        frames, rows = np.unique(table[:, 0].astype(np.int64), return_inverse=True)
+        corners = np.full((len(frames), n_corners, 2), np.nan)
+        corners[rows, table[:, 1].astype(np.int64)] = table[:, 2:]
+    except (ValueError, IndexError) as error:
+        raise FileFormatError(f"{path} is damaged ({error}); delete it, and calibrate again") from error
+    return BoardDetections((width, height), n_frames, frames, corners)

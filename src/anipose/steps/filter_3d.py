@@ -1,0 +1,51 @@
+"""Repairing points in space."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from anipose import config
+from anipose.pipeline.job import Input, Job, Output
+from anipose.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter3D(Job):
+    """Drop 3D points with a large reprojection error, fill the gaps and smooth (needs filter3d.enabled)."""
+
+    command: ClassVar[str] = "filter-3d"
+    works_on: ClassVar[str] = "trials with two or more cameras (with filter3d.enabled = true)"
+
+    poses_3d: Input[Path]
+    filtered: Output[Path]
+    filter3d: config.Filter3D
+
+    @classmethod
+    def plan(cls, project: Project) -> Iterator[Self]:
+        for session in project.sessions:
+            table = session.config.filter3d
+            for trial in session.trials_3d:
+                if table.enabled:
+                    yield cls(
+                        poses_3d=trial.poses_3d_raw,
+                        filtered=trial.poses_3d_filtered,
+                        filter3d=table.only("medfilt", "offset_threshold", "max_gap"),
+                    )
+
+    def run(self) -> None:
+        from dataclasses import replace
+
+        from anipose.filters.median import filter_median_3d
+        from anipose.io.poses_3d import read_poses_3d, write_poses_3d
+
+        poses = read_poses_3d(self.poses_3d)
+        table = self.filter3d
+        points = filter_median_3d(
+            poses.points,
+            poses.errors,
+            size=table.medfilt,
+            offset_threshold=table.offset_threshold,
+            max_gap=table.max_gap,
+        )
+        write_poses_3d(self.filtered, replace(poses, points=points))

@@ -1,0 +1,49 @@
+"""Points in space, seen again from every camera."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from anipose import config
+from anipose.pipeline.job import Input, Job, Output
+from anipose.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project2D(Job):
+    """Project the 3D poses back into every view."""
+
+    command: ClassVar[str] = "project-2d"
+    works_on: ClassVar[str] = "trials with two or more cameras"
+
+    calibration: Input[Path]
+    poses_3d: Input[Path]
+    projected: Output[Path]
+    camera: str
+    cameras: config.Camera
+
+    @classmethod
+    def plan(cls, project: Project) -> Iterator[Self]:
+        for session in project.sessions:
+            for trial in session.trials_3d:
+                for camera, view in trial.views.items():
+                    yield cls(
+                        calibration=session.calibration_file,
+                        poses_3d=trial.poses_3d,
+                        projected=view.poses_2d_projected,
+                        camera=camera,
+                        cameras=view.settings.only("offset"),
+                    )
+
+    def run(self) -> None:
+        from anipose.io.calibration import read_calibration
+        from anipose.io.poses_2d import write_poses_2d
+        from anipose.io.poses_3d import read_poses_3d
+        from anipose.poses import Poses2D
+
+        poses = read_poses_3d(self.poses_3d)
+        (camera,) = read_calibration(self.calibration).subset([self.camera])
+        points = camera.project(poses.frame.to_world(poses.points))
+        x, y = self.cameras.corner
+        write_poses_2d(self.projected, Poses2D(poses.keypoints, points, poses.scores).shifted((-x, -y)))

@@ -1,0 +1,136 @@
+"""From tracked points in several views to points in space."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, Self
+
+from anipose import config
+from anipose.errors import PoseError
+from anipose.pipeline.job import Input, Job, Output
+from anipose.project import Project
+
+log = logging.getLogger(__name__)
+
+# Keys of the table [triangulation] that decide the result, and those that do so with `optim` only.
+KEYS = (
+    "score_threshold",
+    "min_cameras",
+    "ransac",
+    "optim",
+    "reproj_error_threshold",
+    "axes",
+    "reference_point",
+)
+OPTIM_KEYS = (
+    "constraints",
+    "constraints_weak",
+    "scale_smooth",
+    "scale_length",
+    "scale_length_weak",
+    "n_deriv_smooth",
+    "reproj_loss",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triangulate(Job):
+    """Find 3D poses from the 2D poses of every camera.
+
+    Attributes:
+        poses_2d: camera -> file.
+        poses_3d: the table that other programs know.
+        companion: the same with all that is known about it, where the packages for NetCDF are installed.
+        cameras: what the config says about each camera.
+        units: unit of length of the calibration.
+    """
+
+    command: ClassVar[str] = "triangulate"
+    works_on: ClassVar[str] = "trials with two or more cameras"
+
+    calibration: Input[Path]
+    poses_2d: Input[Mapping[str, Path]]
+    poses_3d: Output[Path]
+    companion: Output[Path | None]
+    triangulation: config.Triangulation
+    cameras: Mapping[str, config.Camera]
+    units: str
+
+    @classmethod
+    def plan(cls, project: Project) -> Iterator[Self]:
+        with_companion = find_spec("xarray") is not None and find_spec("netCDF4") is not None
+        for session in project.sessions:
+            table = session.config.triangulation
+            for trial in session.trials_3d:
+                yield cls(
+                    calibration=session.calibration_file,
+                    poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
+                    poses_3d=trial.poses_3d_raw,
+                    companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
+                    triangulation=table.only(*KEYS, *(OPTIM_KEYS if table.optim else ())),
+                    cameras={camera: view.settings.only("offset") for camera, view in trial.views.items()},
+                    units=session.config.calibration.units,
+                )
+
+    def run(self) -> None:
+        from anipose.io.calibration import read_calibration
+        from anipose.io.movement import write_companion
+        from anipose.io.poses_2d import read_poses_2d
+        from anipose.io.poses_3d import write_poses_3d
+        from anipose.poses import MultiviewPoses
+        from anipose.reconstruction import reconstruct
+
+        calibrated = read_calibration(self.calibration)
+        names = self._usable(calibrated.names)
+        views = {
+            name: read_poses_2d(self.poses_2d[name]).shifted(self.cameras[name].corner) for name in names
+        }
+        _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
+        seen = MultiviewPoses.from_views(views)
+        poses, used = reconstruct(
+            calibrated.subset(names), seen, self.triangulation, trial=self.poses_3d.stem
+        )
+        write_poses_3d(self.poses_3d, poses)
+        if self.companion is not None:
+            write_companion(
+                self.companion, poses, fps=None, unit=self.units, cameras=names, cameras_used=used
+            )
+
+    def _usable(self, calibrated: tuple[str, ...]) -> tuple[str, ...]:
+        """The cameras of the trial that are calibrated.
+
+        Raises:
+            PoseError: there are fewer than two.
+        """
+        missing = [name for name in self.poses_2d if name not in calibrated]
+        usable = tuple(name for name in self.poses_2d if name in calibrated)
+        if len(usable) < 2:
+            raise PoseError(
+                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, but {self.calibration} has "
+                f"{', '.join(calibrated)}; two of the same name are needed. Calibrate the others, or correct "
+                "triangulation.cam_regex so that the names are the same"
+            )
+        if missing:
+            log.warning(
+                "trial %s: camera %s is not in %s; triangulated from %s",
+                self.poses_3d.stem,
+                ", ".join(missing),
+                self.calibration,
+                ", ".join(usable),
+            )
+        return usable
+
+
+def _tell_lengths(trial: str, n_frames: Mapping[str, int]) -> None:
+    """Warn if the views of a trial are not of the same length: then they may be out of step, too."""
+    if len(set(n_frames.values())) > 1:
+        lengths = ", ".join(f"{camera} {n}" for camera, n in n_frames.items())
+        log.warning(
+            "trial %s: the views differ in their number of frames (%s); the first %d are used. "
+            "Check that the cameras were started together",
+            trial,
+            lengths,
+            min(n_frames.values()),
+        )
