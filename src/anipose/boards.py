@@ -1,0 +1,389 @@
+"""Calibration boards: where their corners are, what they look like, and where a picture shows them.
+
+Board coordinates: the origin is the top left corner of the printed pattern, x to the right, y down,
+z into the board, in the unit of the lengths in config.toml. Corners are numbered row by row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from numpy.typing import NDArray
+
+from anipose import detection
+from anipose.errors import ConfigError
+
+MARKER_BITS = (4, 5, 6, 7)
+DICTIONARY_SIZES = (50, 100, 250, 1000)
+BOARD_TYPES = ("charuco", "checkerboard", "aruco")
+# Each pixel of a drawn board is the mean of so many samples in each direction: edges between pixels
+# come out grey, so that they are where they should be to a fraction of a pixel.
+SAMPLES_PER_PIXEL = 4
+
+
+class Board(Protocol):
+    """A flat calibration board."""
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        """The corners, in board coordinates."""
+        ...
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the printed pattern, in the unit of the board."""
+        ...
+
+    @property
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        """Renumberings of the corners under which a picture of the board may be read; the first is none."""
+        ...
+
+    @property
+    def neighbours(self) -> Int[np.ndarray, "edge 2"]:
+        """Pairs of corners whose distance checks a calibration."""
+        ...
+
+    def is_white(
+        self, x: Float[np.ndarray, "*batch"], y: Float[np.ndarray, "*batch"]
+    ) -> Bool[np.ndarray, "*batch"]:
+        """The colour at points of the board's plane; white outside the pattern."""
+        ...
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        """The corners in a picture, pixels; NaN where not seen, all NaN if too few to be of use."""
+        ...
+
+
+def draw(board: Board, pixels_per_unit: float, *, margin_px: int = 0) -> UInt8[np.ndarray, "height width"]:
+    """A picture of the board seen straight on, with a white margin.
+
+    The board point (x, y) is at pixel (x, y) * pixels_per_unit + margin_px - 0.5.
+    """
+    width, height = (round(length * pixels_per_unit) + 2 * margin_px for length in board.size)
+    x = ((np.arange(width * SAMPLES_PER_PIXEL) + 0.5) / SAMPLES_PER_PIXEL - margin_px) / pixels_per_unit
+    y = ((np.arange(height * SAMPLES_PER_PIXEL) + 0.5) / SAMPLES_PER_PIXEL - margin_px) / pixels_per_unit
+    white = board.is_white(*np.meshgrid(x, y))
+    share = white.reshape(height, SAMPLES_PER_PIXEL, width, SAMPLES_PER_PIXEL).mean((1, 3))
+    image: NDArray[np.uint8] = np.rint(255 * share).astype(np.uint8)
+    return image
+
+
+@lru_cache
+def _marker_cells(bits: int, number: int, count: int) -> Bool[np.ndarray, "marker cell cell"]:
+    """The cells of the first markers of a dictionary, with their black border; True is white."""
+    cells = bits + 2
+    words = detection.dictionary(bits, number, count)
+    return np.stack([cv2.aruco.generateImageMarker(words, i, cells) > 0 for i in range(count)])
+
+
+def _grid(columns: int, rows: int) -> Float[np.ndarray, "row column 2"]:
+    return np.stack(np.meshgrid(np.arange(columns, dtype=float), np.arange(rows, dtype=float)), -1)
+
+
+def _flat(xy: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "corner 3"]:
+    return np.pad(xy.reshape(-1, 2), ((0, 0), (0, 1)))
+
+
+def _grid_edges(columns: int, rows: int) -> Int[np.ndarray, "edge 2"]:
+    number = np.arange(columns * rows).reshape(rows, columns)
+    across = np.stack([number[:, :-1], number[:, 1:]], -1).reshape(-1, 2)
+    down = np.stack([number[:-1], number[1:]], -1).reshape(-1, 2)
+    return np.concatenate([across, down])
+
+
+@dataclass(frozen=True)
+class Checkerboard:
+    """Black and white squares; every corner between four squares is a point. The top left square is black.
+
+    Attributes:
+        columns, rows: inner corners, one fewer than squares.
+        square_length: side of a square.
+    """
+
+    columns: int
+    rows: int
+    square_length: float
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        return _flat((_grid(self.columns, self.rows) + 1) * self.square_length)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return (self.columns + 1) * self.square_length, (self.rows + 1) * self.square_length
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the board looks the same when turned by 180 degrees."""
+        return (self.columns + self.rows) % 2 == 0
+
+    @property
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        numbers = np.arange(self.columns * self.rows)
+        return np.stack([numbers, numbers[::-1]]) if self.is_symmetric else numbers[None]
+
+    @property
+    def neighbours(self) -> Int[np.ndarray, "edge 2"]:
+        return _grid_edges(self.columns, self.rows)
+
+    def is_white(
+        self, x: Float[np.ndarray, "*batch"], y: Float[np.ndarray, "*batch"]
+    ) -> Bool[np.ndarray, "*batch"]:
+        width, height = self.size
+        column, row = np.floor(x / self.square_length), np.floor(y / self.square_length)
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        white: NDArray[np.bool_] = ~inside | ((column + row) % 2 == 1)
+        return white
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        return detection.find_checkerboard(gray, (self.columns, self.rows))
+
+
+@dataclass(frozen=True)
+class CharucoBoard:
+    """A checkerboard with a marker in each white square, so that parts of it are recognised.
+
+    Attributes:
+        columns, rows: squares.
+        square_length, marker_length: sides.
+        marker_bits, dictionary_size: the dictionary of the markers.
+        legacy: the layout of OpenCV before 4.6, which differs where the number of rows is even: there the
+            top left square is white. None: whichever is seen; drawn as the current layout.
+    """
+
+    columns: int
+    rows: int
+    square_length: float
+    marker_length: float
+    marker_bits: int
+    dictionary_size: int
+    legacy: bool | None = None
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        return _flat((_grid(self.columns - 1, self.rows - 1) + 1) * self.square_length)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.columns * self.square_length, self.rows * self.square_length
+
+    @property
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        return np.arange((self.columns - 1) * (self.rows - 1))[None]
+
+    @property
+    def neighbours(self) -> Int[np.ndarray, "edge 2"]:
+        return _grid_edges(self.columns - 1, self.rows - 1)
+
+    @property
+    def has_white_corner(self) -> bool:
+        """Whether the top left square is white, as in the legacy layout with an even number of rows."""
+        return bool(self.legacy) and self.rows % 2 == 0
+
+    def is_white(
+        self, x: Float[np.ndarray, "*batch"], y: Float[np.ndarray, "*batch"]
+    ) -> Bool[np.ndarray, "*batch"]:
+        column, row = (np.floor(along / self.square_length).astype(int) for along in (x, y))
+        inside = (column >= 0) & (row >= 0) & (column < self.columns) & (row < self.rows)
+        squares = np.add.outer(np.arange(self.rows), np.arange(self.columns))
+        holds_marker = squares % 2 == (0 if self.has_white_corner else 1)
+        number = np.where(holds_marker, np.cumsum(holds_marker).reshape(squares.shape) - 1, -1)
+        marker = number[np.clip(row, 0, self.rows - 1), np.clip(column, 0, self.columns - 1)]
+        cells = _marker_cells(self.marker_bits, self.dictionary_size, int(holds_marker.sum()))
+        cell_length = self.marker_length / cells.shape[-1]
+        border = (self.square_length - self.marker_length) / 2
+        i, j = (
+            np.floor((along - square * self.square_length - border) / cell_length).astype(int)
+            for along, square in ((y, row), (x, column))
+        )
+        in_marker = (i >= 0) & (j >= 0) & (i < cells.shape[-1]) & (j < cells.shape[-1])
+        last = cells.shape[-1] - 1
+        cell = cells[np.clip(marker, 0, None), np.clip(i, 0, last), np.clip(j, 0, last)]
+        white: NDArray[np.bool_] = ~inside | ((marker >= 0) & (~in_marker | cell))
+        return white
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        layouts = (False, True) if self.legacy is None and self.rows % 2 == 0 else (bool(self.legacy),)
+        corners = detection.find_charuco(
+            gray,
+            (self.columns, self.rows),
+            self.marker_length / self.square_length,
+            (self.marker_bits, self.dictionary_size),
+            layouts,
+        )
+        return detection.usable(corners, self.points)
+
+
+@dataclass(frozen=True)
+class ArucoBoard:
+    """A grid of markers; the four corners of each are points, clockwise from its top left.
+
+    Attributes:
+        columns, rows: markers.
+        marker_length: side of a marker.
+        separation: gap between two markers.
+        marker_bits, dictionary_size: the dictionary of the markers.
+    """
+
+    columns: int
+    rows: int
+    marker_length: float
+    separation: float
+    marker_bits: int
+    dictionary_size: int
+
+    @property
+    def _outlines(self) -> Float[np.ndarray, "marker 4 2"]:
+        places = _grid(self.columns, self.rows).reshape(-1, 1, 2) * (self.marker_length + self.separation)
+        return places + self.marker_length * np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        return _flat(self._outlines)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        step = self.marker_length + self.separation
+        return self.columns * step - self.separation, self.rows * step - self.separation
+
+    @property
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        return np.arange(4 * self.columns * self.rows)[None]
+
+    @property
+    def neighbours(self) -> Int[np.ndarray, "edge 2"]:
+        first = 4 * np.arange(self.columns * self.rows)[:, None]
+        corner = np.arange(4)
+        return np.stack([first + corner, first + (corner + 1) % 4], -1).reshape(-1, 2)
+
+    def is_white(
+        self, x: Float[np.ndarray, "*batch"], y: Float[np.ndarray, "*batch"]
+    ) -> Bool[np.ndarray, "*batch"]:
+        step = self.marker_length + self.separation
+        column, row = np.floor(x / step).astype(int), np.floor(y / step).astype(int)
+        cells = _marker_cells(self.marker_bits, self.dictionary_size, self.columns * self.rows)
+        cell_length = self.marker_length / cells.shape[-1]
+        i = np.floor((y - row * step) / cell_length).astype(int)
+        j = np.floor((x - column * step) / cell_length).astype(int)
+        last = cells.shape[-1] - 1
+        inside = (column >= 0) & (row >= 0) & (column < self.columns) & (row < self.rows)
+        marker = np.where(inside, row * self.columns + column, 0)
+        cell = cells[marker, np.clip(i, 0, last), np.clip(j, 0, last)]
+        white: NDArray[np.bool_] = ~inside | (i > last) | (j > last) | cell
+        return white
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        corners = detection.find_marker_grid(gray, self._outlines, (self.marker_bits, self.dictionary_size))
+        return detection.usable(corners, self.points)
+
+
+def make_board(
+    board_type: str,
+    board_size: Sequence[int],
+    *,
+    square_length: float | None = None,
+    marker_length: float | None = None,
+    marker_separation: float | None = None,
+    marker_bits: int = 4,
+    dictionary_size: int = 50,
+    legacy: bool | None = None,
+) -> Board:
+    """The board that the table `[calibration]` of config.toml describes.
+
+    Args:
+        board_type: charuco, checkerboard or aruco.
+        board_size: columns and rows: squares of a charuco board, inner corners of a checkerboard, markers
+            of an aruco board.
+        square_length: `board_square_side_length`.
+        marker_length: `board_marker_length`.
+        marker_separation: `board_marker_separation_length`.
+        marker_bits: `board_marker_bits`.
+        dictionary_size: `board_marker_dict_number`.
+        legacy: `board_legacy`.
+
+    Raises:
+        ConfigError: such a board cannot be; lists all that is wrong.
+    """
+    faults = _faults(
+        board_type, board_size, square_length, marker_length, marker_separation, marker_bits, dictionary_size
+    )
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        raise ConfigError(f"The calibration board of [calibration] cannot be used:\n{lines}")
+    columns, rows = board_size
+    if board_type == "checkerboard" and square_length is not None:
+        return Checkerboard(columns, rows, square_length)
+    if board_type == "charuco" and square_length is not None and marker_length is not None:
+        return CharucoBoard(columns, rows, square_length, marker_length, marker_bits, dictionary_size, legacy)
+    if marker_length is None or marker_separation is None:
+        raise AssertionError("lengths were checked above")
+    return ArucoBoard(columns, rows, marker_length, marker_separation, marker_bits, dictionary_size)
+
+
+def _faults(
+    board_type: str,
+    board_size: Sequence[int],
+    square_length: float | None,
+    marker_length: float | None,
+    marker_separation: float | None,
+    marker_bits: int,
+    dictionary_size: int,
+) -> list[str]:
+    if board_type not in BOARD_TYPES:
+        return [f"board_type = {board_type!r} is none of {', '.join(BOARD_TYPES)}."]
+    faults = []
+    lengths = {
+        "charuco": {"board_square_side_length": square_length, "board_marker_length": marker_length},
+        "checkerboard": {"board_square_side_length": square_length},
+        "aruco": {
+            "board_marker_length": marker_length,
+            "board_marker_separation_length": marker_separation,
+        },
+    }[board_type]
+    for key, length in lengths.items():
+        if length is None:
+            faults.append(
+                f"{key} is missing; measure it on the printed board (a {board_type} board needs it)."
+            )
+        elif not (np.isfinite(length) and length > 0):
+            faults.append(f"{key} = {length:g} is not a length; measure it on the printed board.")
+    smallest = {"charuco": 3, "checkerboard": 3, "aruco": 1}[board_type]
+    counted = {"charuco": "squares", "checkerboard": "inner corners", "aruco": "markers"}[board_type]
+    size_is_good = len(board_size) == 2 and min(board_size) >= smallest
+    if not size_is_good:
+        faults.append(
+            f"board_size = {list(board_size)}: a {board_type} board has [columns, rows] of {counted}, "
+            f"each at least {smallest}."
+        )
+    if board_type == "checkerboard":
+        return faults
+    if marker_bits not in MARKER_BITS or dictionary_size not in DICTIONARY_SIZES:
+        faults.append(
+            f"there is no dictionary with board_marker_bits = {marker_bits} and board_marker_dict_number = "
+            f"{dictionary_size}; bits are {_listed(MARKER_BITS)}, numbers {_listed(DICTIONARY_SIZES)}."
+        )
+    elif size_is_good:
+        n_fields = board_size[0] * board_size[1]
+        n_markers = n_fields // 2 if board_type == "charuco" else n_fields
+        if n_markers > dictionary_size:
+            enough = [size for size in DICTIONARY_SIZES if size >= n_markers]
+            hint = f"use {enough[0]} if it was printed so" if enough else "no dictionary has so many"
+            faults.append(
+                f"a {board_type} board of {board_size[0]} x {board_size[1]} {counted} has {n_markers} "
+                f"markers, but board_marker_dict_number = {dictionary_size}; {hint}."
+            )
+    if board_type == "charuco" and square_length and marker_length and marker_length >= square_length:
+        faults.append(
+            f"board_marker_length = {marker_length:g} is not smaller than board_square_side_length = "
+            f"{square_length:g}; markers lie inside the squares. Are the two exchanged?"
+        )
+    return faults
+
+
+def _listed(values: Sequence[int]) -> str:
+    return f"{', '.join(str(value) for value in values[:-1])} or {values[-1]}"

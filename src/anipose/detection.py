@@ -1,0 +1,283 @@
+"""Find the corners of calibration boards in grey pictures.
+
+Nothing here opens a file: pictures come from `anipose.io.video`. Who runs several videos at once
+calls `cv2.setNumThreads(1)` in each process first; OpenCV's own threads cost more than they bring.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+# Below this width or height a picture is searched at once at full size: halving it would lose
+# small markers, and a full search of a small picture costs little.
+MIN_SIZE_TO_SEARCH_HALVED = 700
+# The part of the picture that is searched at full size is larger than the outline that the
+# markers of the halved picture predict, by this fraction: lenses bend straight lines.
+REGION_MARGIN = 0.15
+# Views that fix no homography between board and picture are useless, and harmful in a fit.
+MIN_CORNERS = 6
+# Smallest ratio of the eighth to the first singular value of the homography equations. All on one
+# line: 0. Two complete rows of a 10 x 7 board: 0.01.
+MIN_CONDITION = 1e-3
+# Half width of the window of the sub-pixel search, as a fraction of the smallest distance between corners.
+# A ChArUco board has corners of markers nearby (at 0.15 of it, typically), which must stay outside.
+CHECKERBOARD_WINDOW = 0.3
+CHARUCO_WINDOW = 0.12
+WINDOWS_PX = (2, 10)
+# A ChArUco corner that the sub-pixel search takes further than this has gone to something else. (OpenCV 4.11
+# gives corners that are all 0.5 px too far right and down before it; measured on rendered boards.)
+MAX_REFINEMENT_PX = 1.5
+REFINEMENT_STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 0.005)
+
+
+class Detects(Protocol):
+    """What `detect_in_video` needs of a board."""
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        """The corners of the board in one picture, pixels; NaN where not seen."""
+        ...
+
+
+def detect_in_video(
+    board: Detects, frames: Iterable[UInt8[np.ndarray, "height width"]]
+) -> tuple[Int[np.ndarray, " found"], Float[np.ndarray, "found corner 2"]]:
+    """Find the board in every frame.
+
+    Returns:
+        the numbers of the frames in which the board was found, and its corners there in pixels; NaN
+        where a corner was not seen. Views that fix no homography (few corners, all on a line) are left out.
+    """
+    numbers, found = [], []
+    for number, gray in enumerate(frames):
+        corners = board.detect(gray)
+        if np.isfinite(corners).any():
+            numbers.append(number)
+            found.append(corners)
+    if not found:
+        return np.empty(0, int), np.empty((0, 0, 2))
+    return np.array(numbers), np.stack(found)
+
+
+def usable(
+    corners: Float[np.ndarray, "corner 2"], points: Float[np.ndarray, "corner 3"]
+) -> Float[np.ndarray, "corner 2"]:
+    """The same corners, or only NaN if they do not fix a homography from the board to the picture."""
+    seen = np.isfinite(corners[:, 0])
+    if seen.sum() < MIN_CORNERS or not _fixes_homography(points[seen, :2]):
+        return np.full_like(corners, np.nan)
+    return corners
+
+
+def _fixes_homography(points: Float[np.ndarray, "corner 2"]) -> bool:
+    centred = points - points.mean(0)
+    x, y = (centred / np.abs(centred).max()).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    rows = np.concatenate(
+        [
+            np.stack([x, y, one, zero, zero, zero, -x * x, -x * y, -x], 1),
+            np.stack([zero, zero, zero, x, y, one, -y * x, -y * y, -y], 1),
+        ]
+    )
+    values = np.linalg.eigvalsh(rows.T @ rows)  # ascending; the first is 0: the homography itself
+    return bool(values[1] > MIN_CONDITION**2 * values[-1])
+
+
+@lru_cache
+def dictionary(bits: int, number: int, count: int) -> cv2.aruco.Dictionary:
+    """The first `count` markers of OpenCV's dictionary of `number` markers of `bits` x `bits` cells.
+
+    To look for the markers of the board alone is 10 x faster in OpenCV 5 than to look for a thousand.
+    """
+    whole = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{bits}X{bits}_{number}"))
+    return cv2.aruco.Dictionary(whole.bytesList[:count], bits, whole.maxCorrectionBits)
+
+
+@lru_cache
+def _marker_detector(bits: int, number: int, count: int, *, refine: bool) -> cv2.aruco.ArucoDetector:
+    parameters = cv2.aruco.DetectorParameters()
+    # Two threshold windows find what the default three do, 1.25 x faster.
+    parameters.adaptiveThreshWinSizeMin = 5
+    parameters.adaptiveThreshWinSizeMax = 21
+    parameters.adaptiveThreshWinSizeStep = 16
+    if refine:
+        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+    return cv2.aruco.ArucoDetector(dictionary(bits, number, count), parameters)
+
+
+@lru_cache
+def _charuco_detector(
+    squares: tuple[int, int], marker_fraction: float, bits: int, number: int, legacy: bool
+) -> cv2.aruco.CharucoDetector:
+    markers = dictionary(bits, number, squares[0] * squares[1] // 2)
+    board = cv2.aruco.CharucoBoard(squares, 1.0, marker_fraction, markers)
+    board.setLegacyPattern(legacy)
+    return cv2.aruco.CharucoDetector(board)
+
+
+def find_charuco(
+    gray: UInt8[np.ndarray, "height width"],
+    squares: tuple[int, int],
+    marker_fraction: float,
+    dictionary_key: tuple[int, int],
+    layouts: tuple[bool, ...],
+) -> Float[np.ndarray, "corner 2"]:
+    """Inner corners of a ChArUco board, row by row.
+
+    Args:
+        squares: columns and rows of squares.
+        marker_fraction: length of a marker over the length of a square.
+        dictionary_key: bits and number of the dictionary.
+        layouts: the values of OpenCV's `legacy` to try; the one that finds more corners counts.
+    """
+    detectors = [_charuco_detector(squares, marker_fraction, *dictionary_key, legacy) for legacy in layouts]
+    outlines = np.array(detectors[0].getBoard().getObjPoints())[..., :2]
+    region, corner = _region_of_board(gray, dictionary_key, outlines)
+    corners = np.full(((squares[0] - 1) * (squares[1] - 1), 2), np.nan)
+    markers, ids = _find_markers(region, dictionary_key, len(outlines), refine=False)
+    if len(ids) < 2:
+        return corners
+    best, best_ids = np.empty((0, 2), np.float32), np.empty(0, int)
+    for detector in detectors:
+        positions, found, _, _ = detector.detectBoard(region, markerCorners=markers, markerIds=ids)
+        if found is not None and len(found) > len(best_ids):
+            best, best_ids = np.reshape(positions, (-1, 2)), np.ravel(found)
+    if len(best_ids):
+        corners[best_ids] = best
+        grid = corners.reshape(squares[1] - 1, squares[0] - 1, 2)
+        refined = _refine(region, grid, CHARUCO_WINDOW).reshape(-1, 2)
+        moved = np.linalg.norm(refined - corners, axis=1)
+        corners = np.where((moved <= MAX_REFINEMENT_PX)[:, None], refined, np.nan) + corner
+    return corners
+
+
+def find_marker_grid(
+    gray: UInt8[np.ndarray, "height width"],
+    outlines: Float[np.ndarray, "marker 4 2"],
+    dictionary_key: tuple[int, int],
+) -> Float[np.ndarray, "corner 2"]:
+    """Corners of the markers of an ArUco grid, four per marker, clockwise from its top left.
+
+    Args:
+        outlines: the corners of each marker on the board, in any unit.
+        dictionary_key: bits and number of the dictionary.
+    """
+    region, corner = _region_of_board(gray, dictionary_key, outlines)
+    markers, ids = _find_markers(region, dictionary_key, len(outlines), refine=True)
+    corners = np.full(outlines.shape, np.nan)
+    for marker, position in zip(ids, markers, strict=True):
+        corners[marker] = position.reshape(4, 2) + corner
+    return corners.reshape(-1, 2)
+
+
+def _find_markers(
+    gray: np.ndarray, dictionary_key: tuple[int, int], n_markers: int, *, refine: bool
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Outlines and numbers of the markers of the board; those seen twice are left out."""
+    if not gray.size:
+        return [], np.empty(0, np.int32)
+    found, ids, _ = _marker_detector(*dictionary_key, n_markers, refine=refine).detectMarkers(gray)
+    if ids is None:
+        return [], np.empty(0, np.int32)
+    ids = np.ravel(ids)
+    unique, counts = np.unique(ids, return_counts=True)
+    keep = np.isin(ids, unique[counts == 1])
+    return [marker for marker, kept in zip(found, keep, strict=True) if kept], ids[keep].astype(np.int32)
+
+
+def _region_of_board(
+    gray: np.ndarray, dictionary_key: tuple[int, int], outlines: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the picture that holds the board, and its top left corner; empty if there is no board.
+
+    Markers are searched in the halved picture first, which is three times faster where there is no board.
+    """
+    everything = gray, np.zeros(2)
+    if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED:
+        return everything
+    height, width = gray.shape
+    halved = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    markers, ids = _find_markers(halved, dictionary_key, len(outlines), refine=False)
+    if not len(ids):
+        return gray[:0, :0], np.zeros(2)
+    seen = 2.0 * np.reshape(markers, (-1, 2)) + 0.5
+    picture_from_board, _ = cv2.findHomography(outlines[ids].reshape(-1, 2), seen)
+    low, high = outlines.min((0, 1)), outlines.max((0, 1))
+    low, high = low - REGION_MARGIN * (high - low), high + REGION_MARGIN * (high - low)
+    if picture_from_board is None:
+        return everything
+    border = np.array(
+        [[low[0], low[1], 1], [high[0], low[1], 1], [high[0], high[1], 1], [low[0], high[1], 1]]
+    )
+    projected = border @ picture_from_board.T
+    if (projected[:, 2] <= 0).any():
+        return everything
+    around = np.concatenate([projected[:, :2] / projected[:, 2:], seen])
+    left, top = np.clip(np.floor(around.min(0)), 0, (width, height)).astype(int)
+    right, bottom = np.clip(np.ceil(around.max(0)) + 1, 0, (width, height)).astype(int)
+    return np.ascontiguousarray(gray[top:bottom, left:right]), np.array([left, top], float)
+
+
+def find_checkerboard(
+    gray: UInt8[np.ndarray, "height width"], inner_corners: tuple[int, int]
+) -> Float[np.ndarray, "corner 2"]:
+    """Inner corners of a checkerboard, row by row, all or none.
+
+    The first corner is the one beside the black square in the corner of the board, so that the order
+    is the same in every camera; where the colours do not tell (columns + rows even), it is one of two.
+    """
+    columns, rows = inner_corners
+    flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
+    found, corners = cv2.findChessboardCorners(gray, inner_corners, flags=flags)
+    if not found:
+        found, corners = _find_checkerboard_by_sectors(gray, inner_corners)
+    if not found:
+        return np.full((columns * rows, 2), np.nan)
+    refined = _refine(gray, corners.reshape(rows, columns, 2), CHECKERBOARD_WINDOW)
+    return _orient(gray, refined).reshape(-1, 2)
+
+
+def _find_checkerboard_by_sectors(
+    gray: np.ndarray, inner_corners: tuple[int, int]
+) -> tuple[bool, np.ndarray]:
+    """OpenCV's slower, more robust finder; on the halved picture where that is large enough."""
+    if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED:
+        return cv2.findChessboardCornersSB(gray, inner_corners)
+    height, width = gray.shape
+    halved = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    found, corners = cv2.findChessboardCornersSB(halved, inner_corners)
+    return found, 2.0 * corners + 0.5 if found else corners
+
+
+def _refine(gray: np.ndarray, grid: np.ndarray, window: float) -> np.ndarray:
+    """Sub-pixel positions: at a corner every grey-value gradient is at right angles to its direction."""
+    spacings = [np.linalg.norm(np.diff(grid, axis=axis), axis=-1).ravel() for axis in (0, 1)]
+    half = WINDOWS_PX[0]
+    if np.isfinite(np.concatenate(spacings)).any():
+        half = int(np.clip(round(window * np.nanmin(np.concatenate(spacings))), *WINDOWS_PX))
+    seen = np.isfinite(grid[..., 0])
+    positions = np.array(grid[seen].reshape(-1, 1, 2), np.float32, order="C")
+    refined = np.full(grid.shape, np.nan)
+    refined[seen] = np.reshape(
+        cv2.cornerSubPix(gray, positions, (half, half), (-1, -1), REFINEMENT_STOP), (-1, 2)
+    )
+    return refined
+
+
+def _orient(gray: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Turn the grid of corners so that the board is not mirrored and its first square is black."""
+    rows, columns, _ = grid.shape
+    along_row = grid[:, -1].mean(0) - grid[:, 0].mean(0)
+    along_column = grid[-1].mean(0) - grid[0].mean(0)
+    if along_row[0] * along_column[1] < along_row[1] * along_column[0]:
+        grid = grid[:, ::-1]
+    centres = (grid[:-1, :-1] + grid[1:, :-1] + grid[:-1, 1:] + grid[1:, 1:]) / 4
+    column, row = np.rint(centres).astype(int).reshape(-1, 2).T
+    height, width = gray.shape
+    brightness = gray[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)].astype(float)
+    like_the_first = (np.add.outer(np.arange(rows - 1), np.arange(columns - 1)) % 2 == 0).ravel()
+    first_is_white = brightness[like_the_first].mean() > brightness[~like_the_first].mean()
+    return grid[::-1, ::-1] if first_is_white and (rows + columns) % 2 else grid
