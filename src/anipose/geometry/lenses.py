@@ -258,5 +258,5 @@ def _invert_radial(
         with np.errstate(divide="ignore", invalid="ignore"):
             radius = radius - error / _radial_slope(radius, k)
             middle = np.where(np.isfinite(high), 0.5 * (low + high), 2 * low)
-        radius = np.where((radius >= low) & (radius <= high), radius, middle)
+        radius = np.where((radius < low) | (radius > high), middle, radius)
     return radius
