@@ -28,7 +28,8 @@ def solve_symmetric(A: Float[Array, "6 point"], b: Float[Array, "3 point"]) -> F
     c00, c01, c02 = a11 * a22 - a12 * a12, a02 * a12 - a01 * a22, a01 * a12 - a02 * a11
     c11, c12, c22 = a00 * a22 - a02 * a02, a01 * a02 - a00 * a12, a00 * a11 - a01 * a01
     determinant = a00 * c00 + a01 * c01 + a02 * c02
-    regular = determinant > SINGULAR * ((a00 + a11 + a22) / 3) ** 3
+    positive = (a00 > 0) & (c22 > 0)  # and the determinant: the leading minors
+    regular = positive & (determinant > SINGULAR * ((a00 + a11 + a22) / 3) ** 3)
     inverse = 1 / np.where(regular, determinant, np.nan)
     b0, b1, b2 = b
     return np.stack(
@@ -115,6 +116,16 @@ class Rays:
         by_axis[:, 0], by_axis[:, 1], by_axis[:, 2] = -rx, -ry, self.x * rx + self.y * ry
         gradient = R.reshape(-1, 3).T @ by_axis.reshape(3 * n_cameras, n_points)
         return (rx * rx + ry * ry).sum(axis=0), gradient
+
+    def null_vectors(self) -> Float[Array, "3 point"]:
+        """The homogeneous least-squares point by singular value decomposition: slow, and always right."""
+        P, x, y = self.cam_from_world[:, None], self.x[..., None], self.y[..., None]
+        rows = np.stack([x * P[:, :, 2] - P[:, :, 0], y * P[:, :, 2] - P[:, :, 1]]) * self.seen[..., None]
+        equations = np.moveaxis(rows.reshape(-1, *rows.shape[2:]), 0, 1)
+        vectors = np.linalg.svd(equations)[2][:, 3]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            points: Array = vectors[:, :3] / vectors[:, 3:]
+        return points.T
 
 
 def gauss_newton_step(

@@ -33,7 +33,7 @@ def triangulate(
     two equations, (x P2 - P0) X = 0 and (y P2 - P1) X = 0; X is the homogeneous vector of length 1 with
     the least sum of squares. It is found from the inhomogeneous solution by Rayleigh quotient iteration,
     with residuals from the observations themselves, so that it is as accurate as a singular value
-    decomposition of all equations.
+    decomposition of all equations, which is used where the iteration fails.
 
     Args:
         points: pixels; NaN where a camera does not see the point.
@@ -221,8 +221,14 @@ def _linear(rays: Rays) -> Float[Array, "3 point"]:
         quotient = squares / (1 + (points * points).sum(axis=0))
         step = solve_symmetric(A - diagonal * quotient, quotient * points - gradient)
         points = points + np.where(np.isfinite(step), step, 0.0)
-        if not (np.abs(step) > CONVERGED_STEP * np.abs(points).max(axis=0)).any():
+        moving = (np.abs(step) > CONVERGED_STEP * np.abs(points).max(axis=0)).any(axis=0)
+        if not moving.any():
             break
+    # Where B'B - q is not positive definite, q is not the least of the singular values: the views differ
+    # by about as much as the point is far from the origin, and the iteration went elsewhere.
+    astray = (np.isnan(step[0]) | moving) & np.isfinite(points[0])
+    if astray.any():
+        points[:, astray] = rays.pick(astray).null_vectors()
     return points
 
 
