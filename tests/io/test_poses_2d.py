@@ -305,6 +305,13 @@ class TestWriting:
         write_poses_2d(tmp_path / "b.h5", equal)
         assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
+    def test_point_without_score_gets_zero(self, tmp_path: Path) -> None:
+        points = np.array([[[1.0, 2.0]], [[NAN, NAN]]])
+        write_poses_2d(tmp_path / "a.h5", Poses2D(("nose",), points, np.full((2, 1), NAN)))
+        found = read_poses_2d(tmp_path / "a.h5")
+        np.testing.assert_array_equal(found.points, points)
+        np.testing.assert_array_equal(found.scores, [[0], [NAN]])
+
     def test_names_in_any_script(self, tmp_path: Path) -> None:
         names = ("Pfötchen", "鼻", "tail (base)_x")
         poses = Poses2D(names, np.ones((4, 3, 2)), np.ones((4, 3)), "größe")

@@ -33,9 +33,14 @@ _LARGEST_SHARE_OF_GAPS = 100
 
 
 def write_deeplabcut(path: Path, poses: Poses2D) -> None:
-    """Write 2D poses as DeepLabCut does; NaN where there is no point."""
+    """Write 2D poses as DeepLabCut does; NaN where there is no point.
+
+    A point without a score, as one that was filled in for a missing one, gets the likelihood 0.
+    """
     columns = [(poses.scorer, name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood")]
-    values = np.concatenate([poses.points, poses.scores[..., None]], axis=-1)
+    unrated = np.isnan(poses.scores) & np.isfinite(poses.points).all(axis=-1)
+    scores = np.where(unrated, 0, poses.scores)
+    values = np.concatenate([poses.points, scores[..., None]], axis=-1)
     with TableWriter(path, key=KEY, levels=("scorer", "bodyparts", "coords"), columns=columns) as table:
         table.append(values.reshape(poses.n_frames, len(columns)), np.arange(poses.n_frames))
 

@@ -47,5 +47,5 @@ class Filter3D(Job):
             size=table.medfilt,
             offset_threshold=table.offset_threshold,
             max_gap=table.max_gap,
-        )
+        ).points
         write_poses_3d(self.filtered, replace(poses, points=points))
