@@ -17,10 +17,10 @@ FEMUR, TIBIA = 9.5, 11.5
 BODY_HEIGHT = 10.0
 MARKER_RADIUS = 1.5
 BACK_MARKER = np.array([0.0, 0, 7.0])
-STEP_HEIGHT = 5.0
+STEP_HEIGHT = 4.0
 
-STRIDE_TIME = 0.55  # seconds
-STANCE = 0.62  # part of a stride in which a foot is on the floor
+STRIDE_TIME = 0.6  # seconds
+STANCE = 0.58  # part of a stride in which a foot is on the floor
 
 LEGS = {  # leg -> where it leaves the body, where its foot stands by habit, its phase in the stride
     "left_front": (np.array([10.0, 4.5, -1]), np.array([14.0, 16.0]), 0.0),
@@ -60,8 +60,9 @@ def walk(n_frames: int, fps: float, rng: np.random.Generator) -> Walk:
     rotation, origin = path.body(seconds)
 
     def in_world(point: Float[np.ndarray, "*frame 3"]) -> Float[np.ndarray, "frame 3"]:
-        placed: Float[np.ndarray, "frame 3"] = (rotation @ np.broadcast_to(point, origin.shape)[..., None])[..., 0]
-        return placed + origin
+        offset = rotation @ np.broadcast_to(point, origin.shape)[..., None]
+        placed: Float[np.ndarray, "frame 3"] = origin + offset[..., 0]
+        return placed
 
     joints = {"shoulder": in_world(SHOULDER), "hip": in_world(HIP)}
     stride = 2 * np.pi * seconds / STRIDE_TIME

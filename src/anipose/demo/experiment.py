@@ -27,6 +27,7 @@ from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 from anipose.io.video import VideoWriter
 from anipose.poses import Frame3D, Poses3D
 
+Degrees = Float[np.ndarray, "frame"]
 Frames = Iterator[UInt8[np.ndarray, "height width 3"]]
 
 FPS = 60.0
@@ -54,7 +55,9 @@ def make_demo(
         ProjectError: the folder has something in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ProjectError(f"{folder} is not empty; choose a new folder for the demo, as in: anipose demo my-demo")
+        raise ProjectError(
+            f"{folder} is not empty; choose a new folder for the demo, as in: anipose demo my-demo"
+        )
     rig = make_rig(cameras)
     of_board, *of_sessions = np.random.default_rng(seed).spawn(sessions + 1)
     films: dict[Path, tuple[Camera, float, Callable[[], Frames]]] = {}
@@ -112,7 +115,7 @@ class Report:
     found: float
     errors_mm: Float[np.ndarray, "point"]
     distances_mm: Float[np.ndarray, "pair"]
-    angles_deg: Mapping[str, Float[np.ndarray, "frame"]]
+    angles_deg: Mapping[str, Degrees]
 
 
 def measure(folder: Path) -> Report:
@@ -128,7 +131,9 @@ def measure(folder: Path) -> Report:
     results = [folder / path.parent.name / "pose-3d" / path.name for path in paths]
     missing = [str(path) for path in results if not path.is_file()]
     if missing or not paths:
-        raise PoseError(f"the demo in {folder} has no results yet ({', '.join(missing)}); run: anipose run-data")
+        raise PoseError(
+            f"the demo in {folder} has no results yet ({', '.join(missing)}); run: anipose run-data"
+        )
     truths, poses = [read_poses_3d(path) for path in paths], [read_poses_3d(path) for path in results]
     in_world = [result.frame.to_world(_in_order(result)) for result in poses]
     rotation, shift = align_rigid(
@@ -144,7 +149,7 @@ def measure(folder: Path) -> Report:
         [KEYPOINTS.index(name) for name in pair] for pair in settings["triangulation"].get("constraints", [])
     ]
     lengths = [_lengths(a, pairs) - _lengths(b, pairs) for a, b in zip(in_world, moved, strict=True)]
-    angles: dict[str, list[Float[np.ndarray, "frame"]]] = {}
+    angles: dict[str, list[Degrees]] = {}
     for path, result, truth in zip(results, poses, moved, strict=True):
         table = path.parent.parent / "angles" / path.name
         for name, difference in _angle_errors(table, settings["angles"], result.frame.from_world(truth)):
@@ -159,11 +164,15 @@ def measure(folder: Path) -> Report:
 
 
 def _in_order(poses: Poses3D) -> Float[np.ndarray, "frame keypoint 3"]:
-    ordered: Float[np.ndarray, "frame keypoint 3"] = poses.points[:, [poses.keypoints.index(k) for k in KEYPOINTS]]
+    ordered: Float[np.ndarray, "frame keypoint 3"] = poses.points[
+        :, [poses.keypoints.index(k) for k in KEYPOINTS]
+    ]
     return ordered
 
 
-def _lengths(points: Float[np.ndarray, "frame keypoint 3"], pairs: list[list[int]]) -> Float[np.ndarray, "frame pair"]:
+def _lengths(
+    points: Float[np.ndarray, "frame keypoint 3"], pairs: list[list[int]]
+) -> Float[np.ndarray, "frame pair"]:
     ends = points[:, np.array(pairs, dtype=int).reshape(-1, 2)]
     lengths: Float[np.ndarray, "frame pair"] = np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=-1)
     return lengths
@@ -171,7 +180,7 @@ def _lengths(points: Float[np.ndarray, "frame keypoint 3"], pairs: list[list[int
 
 def _angle_errors(
     table: Path, definitions: Mapping[str, list[str]], truth: Float[np.ndarray, "frame keypoint 3"]
-) -> Iterator[tuple[str, Float[np.ndarray, "frame"]]]:
+) -> Iterator[tuple[str, Degrees]]:
     """Angle -> differences between a table of angles and those of the true points, degrees from 0 to 180."""
     names, values = read_numbers(table)
     points = {name: truth[:, column] for column, name in enumerate(KEYPOINTS)}

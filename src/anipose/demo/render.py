@@ -14,6 +14,9 @@ from anipose.demo.animal import KEYPOINTS, LEGS, MARKER_RADIUS, Walk
 from anipose.demo.solids import LIGHT, Solid, paint
 from anipose.geometry.cameras import Camera
 
+Picture = UInt8[np.ndarray, "height width 3"]
+Point = Float[np.ndarray, "3"]
+
 # Standard deviations: blur of the lens in pixels, noise of the sensor in grey values of 0 to 255.
 BLUR, NOISE = 0.6, 2.0
 ARENA_RADIUS = 78.0
@@ -48,20 +51,16 @@ class Sensor:
         shape = size[1] + cls.MARGIN, size[0] + cls.MARGIN, 3
         return cls(np.rint(rng.normal(0, NOISE, shape)).astype(np.int16))
 
-    def expose(
-        self, image: UInt8[np.ndarray, "height width 3"], rng: np.random.Generator
-    ) -> UInt8[np.ndarray, "height width 3"]:
+    def expose(self, image: Picture, rng: np.random.Generator) -> Picture:
         """The picture through a soft lens, with noise."""
         soft = cv2.GaussianBlur(image, (5, 5), BLUR)
         top, left = rng.integers(0, self.MARGIN, 2)
         noise = self.sheet[top : top + image.shape[0], left : left + image.shape[1]]
-        noisy: UInt8[np.ndarray, "height width 3"] = cv2.add(soft, noise, dtype=cv2.CV_8U)
+        noisy: Picture = cv2.add(soft, noise, dtype=cv2.CV_8U)
         return noisy
 
 
-def film(
-    camera: Camera, walk: Walk, rng: np.random.Generator
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+def film(camera: Camera, walk: Walk, rng: np.random.Generator) -> Iterator[Picture]:
     """The frames of one camera."""
     floor = arena(camera)
     sensor = Sensor.random(camera.size, rng)
@@ -99,27 +98,25 @@ def body(walk: Walk, frame: int) -> list[Solid]:
 
 
 def _chain(
-    points: Sequence[Float[np.ndarray, "3"]], radii: Sequence[float], colour: tuple[float, float, float]
+    points: Sequence[Point], radii: Sequence[float], colour: tuple[float, float, float]
 ) -> list[Solid]:
     pairs = zip(pairwise(points), pairwise(radii), strict=True)
     return [Solid(np.stack(ends), of_ends, colour) for ends, of_ends in pairs]
 
 
-def _short_of(bead: Float[np.ndarray, "3"], other: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+def _short_of(bead: Point, other: Point) -> Point:
     """Where a bone that comes from `other` ends, so that its round end touches the bead."""
     direction = (other - bead) / np.linalg.norm(other - bead)
-    end: Float[np.ndarray, "3"] = bead + (MARKER_RADIUS + BONE_RADIUS) * direction
+    end: Point = bead + (MARKER_RADIUS + BONE_RADIUS) * direction
     return end
 
 
-def _curve(
-    start: Float[np.ndarray, "3"], middle: Float[np.ndarray, "3"], end: Float[np.ndarray, "3"], part: float
-) -> Float[np.ndarray, "3"]:
+def _curve(start: Point, middle: Point, end: Point, part: float) -> Point:
     """A point of the parabola from start to end that leaves towards the middle (Bezier)."""
     return (1 - part) ** 2 * start + 2 * part * (1 - part) * middle + part**2 * end
 
 
-def arena(camera: Camera) -> UInt8[np.ndarray, "height width 3"]:
+def arena(camera: Camera) -> Picture:
     """The empty arena: a round floor of paper with a faint grid of centimetres, in a dim room."""
     width, height = camera.size
     rays = camera.undistort(np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(float))
@@ -135,12 +132,11 @@ def arena(camera: Camera) -> UInt8[np.ndarray, "height width 3"]:
     wall = np.clip((radius - ARENA_RADIUS) / 2.5, 0, 1)
     room = 92 - 46 * wall - 8 * np.clip((radius - ARENA_RADIUS) / 120, 0, 1)
     tone = paper + rim * (room - paper)
-    return np.rint(tone[..., None] * [0.97, 0.99, 1.0]).astype(np.uint8)
+    picture: Picture = np.rint(tone[..., None] * [0.97, 0.99, 1.0]).astype(np.uint8)
+    return picture
 
 
-def shaded_floor(
-    floor: UInt8[np.ndarray, "height width 3"], camera: Camera, solids: list[Solid]
-) -> UInt8[np.ndarray, "height width 3"]:
+def shaded_floor(floor: Picture, camera: Camera, solids: list[Solid]) -> Picture:
     """The floor with the shadow of the solids, drawn coarsely since it is soft."""
     ends = np.stack([solid.ends for solid in solids])
     on_floor = ends - ends[..., 2:] / LIGHT[2] * LIGHT
@@ -156,7 +152,5 @@ def shaded_floor(
     light = cv2.resize(
         cv2.GaussianBlur(light, (0, 0), 1.6), floor.shape[1::-1], interpolation=cv2.INTER_LINEAR
     )
-    shaded: UInt8[np.ndarray, "height width 3"] = cv2.multiply(
-        floor, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 255
-    )
+    shaded: Picture = cv2.multiply(floor, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 255)
     return shaded
