@@ -4,10 +4,9 @@ The world has its origin on the floor in the middle of the arena, z up, in milli
 """
 
 import numpy as np
-from jaxtyping import Float
 
 from anipose.geometry.cameras import Camera, Cameras
-from anipose.geometry.transforms import rotation_vector
+from anipose.geometry.transforms import looking_at, rotation_vector
 
 IMAGE_SIZE = (640, 480)
 # What they look at: the middle of the animal's body.
@@ -36,14 +35,3 @@ def make_rig(n_cameras: int = 4) -> Cameras:
             Camera(name, IMAGE_SIZE, matrix, np.array([k1]), rotation_vector(rotation), translation)
         )
     return Cameras(tuple(cameras))
-
-
-def looking_at(
-    center: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"]
-) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
-    """cam_from_world of a camera at `center` that looks at `target`; z of the world is up in the picture."""
-    forward = (target - center) / np.linalg.norm(target - center)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    return rotation, -rotation @ center

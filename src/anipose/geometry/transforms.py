@@ -94,6 +94,20 @@ def compose(
     return product
 
 
+def looking_at(
+    center: Float[Array, "3"], target: Float[Array, "3"]
+) -> tuple[Float[Array, "3 3"], Float[Array, "3"]]:
+    """Rotation and translation of the cam_from_world of a camera at `center` that looks at `target`.
+
+    The world's z axis is upwards in the picture; so the camera must not look straight along it.
+    """
+    forward = (target - center) / np.linalg.norm(target - center)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    return rotation, -rotation @ center
+
+
 def align_rigid(
     source: Float[Array, "point 3"], target: Float[Array, "point 3"]
 ) -> tuple[Float[Array, "3 3"], Float[Array, "3"]]:
