@@ -243,7 +243,7 @@ def _invert_radial(
 
     Newton, kept inside a shrinking bracket: up to the limit the function only grows, so it cannot fail.
     """
-    reach = float(_radial(np.array(limit), k)) if np.isfinite(limit) else np.inf
+    reach = _radial(np.array([limit]), k)[0] if np.isfinite(limit) else np.inf
     target = np.where(radius_d <= reach, radius_d, np.nan)
     tolerance = TOLERANCE * np.fmax.reduce(target, axis=None, initial=0.0)
     low = np.zeros_like(target)

@@ -86,7 +86,8 @@ def reprojection_errors(
     """
     errors = np.empty(pixels.shape[:-1])
     for row, camera in enumerate(cameras):
-        difference = camera.project(points) - pixels[row]
+        difference = camera.project(points)
+        difference -= pixels[row]
         errors[row] = np.hypot(difference[..., 0], difference[..., 1])
     return errors
 
