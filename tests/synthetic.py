@@ -9,20 +9,12 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from anipose.geometry.cameras import Camera, Cameras
+from anipose.geometry.transforms import looking_at
 
 Array = NDArray[np.float64]
 
 PINHOLE_DISTORTIONS = (-0.12, 0.05, 0.001, -0.0007, -0.01)
 FISHEYE_DISTORTIONS = (-0.02, 0.006, -0.003, 0.0005)
-
-
-def looking_at(target: Float[Array, "3"], center: Float[Array, "3"]) -> tuple[Array, Array]:
-    """Rotation (3, 3) and translation (3,) of a camera at `center` that looks at `target`, world z up."""
-    forward = (target - center) / np.linalg.norm(target - center)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    return rotation, -rotation @ center
 
 
 def make_rig(
@@ -46,7 +38,7 @@ def make_rig(
         distance = radius * rng.uniform(0.9, 1.1)
         height = distance * rng.uniform(0.2, 0.6)
         center = np.array([distance * np.cos(angle), distance * np.sin(angle), height])
-        rotation, translation = looking_at(np.zeros(3), center)
+        rotation, translation = looking_at(center, np.zeros(3))
         fx, ratio = focal * rng.uniform(0.95, 1.05), rng.uniform(0.995, 1.005)
         cx, cy = (np.array(size) - 1) / 2 + rng.normal(0, 10, 2)
         matrix = np.array([[fx, 0, cx], [0, fx * ratio, cy], [0, 0, 1]])
