@@ -58,7 +58,7 @@ def explain_no_sessions(root: Path, config: Config) -> str:
     )
     lines = [f"no session found in {root}: looked for folders named {videos} or {poses}, {where}."]
     everywhere = Config(pipeline=config.pipeline)
-    elsewhere = find_session_folders(root, everywhere)
+    elsewhere = _folders_with((videos, poses), root, everywhere)
     if elsewhere:
         depth = len(elsewhere[0].relative_to(root).parts)
         lines.append(
@@ -72,7 +72,7 @@ def explain_no_sessions(root: Path, config: Config) -> str:
         )
         if not near:
             lines.append(
-                f"Put videos into {root / 'session1' / videos}, or tracked points into {root / 'session1' / poses}."
+                f"Put videos into {root / 'session1' / videos}, or tracked points into {Path('session1') / poses}."
             )
     return "\n".join(lines)
 

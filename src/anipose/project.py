@@ -304,7 +304,7 @@ class Project:
     @cached_property
     def calibrations(self) -> tuple[CalibrationFolder, ...]:
         """The calibrations of the sessions to work on, each once."""
-        found = {}
+        found: dict[Path, CalibrationFolder] = {}
         for session in self.sessions:
             if session.calibration is not None:
                 found.setdefault(session.calibration.file, session.calibration)
@@ -383,8 +383,8 @@ def _find_main_config(start: Path) -> Path:
             found = path
     if found is None:
         raise ProjectError(
-            f"there is no {CONFIG_NAME} in {start} or any folder above it. Go to the folder of your experiment, "
-            f"or make a {CONFIG_NAME} for this one with: anipose init"
+            f"there is no {CONFIG_NAME} in {start} or any folder above it. Go to the folder of your "
+            f"experiment, or make a {CONFIG_NAME} for this one with: anipose init"
         )
     return found
 

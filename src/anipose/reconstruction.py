@@ -1,4 +1,4 @@
-"""From the points of several views to poses in space: the one place where geometry meets names and settings."""
+"""From the points of several views to poses in space: where geometry meets names and settings."""
 
 import logging
 
@@ -37,8 +37,8 @@ def reconstruct(
     unknown = np.isnan(points).any(axis=-1)
     if unknown.all():
         log.warning(
-            "trial %s: no keypoint is seen by two cameras with a score of %g or more (triangulation.score_threshold; "
-            "the highest score is %.2f), so there are no 3D points",
+            "trial %s: no keypoint is seen by two cameras with a score of %g or more, so there are no 3D "
+            "points; the highest score is %.2f: lower triangulation.score_threshold",
             trial,
             table.score_threshold,
             np.nanmax(seen.scores, initial=-np.inf),
@@ -71,7 +71,8 @@ def _solve(
             cameras, good.points, threshold_px=table.reproj_error_threshold, min_cameras=table.min_cameras
         )
     points = triangulate(cameras, good.points, min_cameras=table.min_cameras)
-    return points, np.isfinite(good.points).all(axis=-1) & np.isfinite(points).all(axis=-1)
+    used: NDArray[np.bool_] = np.isfinite(good.points).all(axis=-1) & np.isfinite(points).all(axis=-1)
+    return points, used
 
 
 def _frame(

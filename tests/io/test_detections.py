@@ -27,12 +27,16 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, n_found: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
 def test_a_video_without_boards(tmp_path: Path) -> None:
-    write_detections(tmp_path / "d.csv", BoardDetections((640, 480), 100, np.empty(0, int), np.empty((0, 12, 2))))
+    write_detections(
+        tmp_path / "d.csv", BoardDetections((640, 480), 100, np.empty(0, int), np.empty((0, 12, 2)))
+    )
     read = read_detections(tmp_path / "d.csv")
     assert (read.n_frames, read.corners.shape) == (100, (0, 12, 2))
 
 
-@pytest.mark.parametrize("text", ["frame,corner,x,y\n", "# 4 x 4 pixels, 9 frames, 2 corners\nframe,corner,x,y\n1,7,0,0\n"])
+@pytest.mark.parametrize(
+    "text", ["frame,corner,x,y\n", "# 4 x 4 pixels, 9 frames, 2 corners\nframe,corner,x,y\n1,7,0,0\n"]
+)
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "d.csv").write_text(text)
     with pytest.raises(FileFormatError, match="calibrate again"):

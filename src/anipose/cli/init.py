@@ -23,7 +23,7 @@ def init_project(folder: Path, *, only_print: bool) -> None:
         raise ProjectError(f"there is no folder {folder}; make it, and put your videos into it first")
     if target.exists() and not only_print:
         raise ProjectError(
-            f"{target} exists already and is not touched; see what would be written with: anipose init --print"
+            f"{target} exists already and is not touched; to see what would be written: anipose init --print"
         )
     found, doubts = look_around(folder.resolve())
     for doubt in doubts:
@@ -66,7 +66,9 @@ def _cameras(sessions: Sequence[Session], doubts: list[str]) -> tuple[str | None
             return None, ()
         if pattern is not None:
             return pattern.regex, tuple(cameras)
-    doubts.append("there is no calibration folder here, so this is set up for 2D; for 3D, set triangulation.cam_regex")
+    doubts.append(
+        "there is no calibration folder here, so this is set up for 2D; for 3D, set triangulation.cam_regex"
+    )
     return None, ()
 
 

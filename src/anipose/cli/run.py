@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from anipose.cli.messages import ECHO
+from anipose.discovery import explain_no_sessions
 from anipose.errors import ProjectError
 from anipose.pipeline.job import Job
 from anipose.pipeline.results import Event, Finished, Foreseen, Planned, Result, Waiting
@@ -57,6 +58,8 @@ def plan_steps(names: Iterable[str], project: Project) -> list[Job]:
     steps = load_steps(names)
     jobs = [job for step in steps for job in step.plan(project)]
     if not jobs and not project.problems:
+        if not any(session.views for session in project.sessions):
+            raise ProjectError(explain_no_sessions(project.root, project.config))
         looked_for = dict.fromkeys(step.works_on for step in steps)
         where = ", ".join(session.name for session in project.sessions[:_MOST_SHOWN])
         raise ProjectError(
@@ -77,7 +80,7 @@ def run_steps(command: Command, project: Project, options: RunOptions) -> bool:
         names = tuple(name for name in names if name not in SUMMARIES)
         if left_out:
             console.print(
-                "summaries are over all sessions, so they are left out here; make them with: anipose summarize"
+                "summaries are over all sessions and left out here; make them with: anipose summarize"
             )
     jobs = plan_steps(names, project)
     if options.dry_run:

@@ -22,6 +22,7 @@ STYLES = {
     "kept": "cyan",
 }
 _MOST_REASONS = 20
+WIDE = 200  # columns, where no terminal says how many there are
 
 
 def show_status(project: Project) -> None:
@@ -33,11 +34,15 @@ def show_status(project: Project) -> None:
     foreseen = [item for item in foresee(jobs) if not item.job.on_demand]
     for item in foreseen:
         cells[item.job.home][item.job.command][_state(item)] += 1
+    if not console.is_terminal:
+        console.width = max(console.width, WIDE)
     table = Table("session", *commands, title=f"{project.name}  ({project.root})", title_justify="left")
     for home in sorted(cells):
         table.add_row(shown(home, project.root), *(_cell(cells[home][command]) for command in commands))
     console.print(table)
-    _tell_reasons(console, project.root, [item for item in foreseen if _state(item) not in ("done", "kept")])
+    _tell_reasons(
+        console, project.root, [item for item in foreseen if _state(item) not in ("done", "kept", "missing")]
+    )
     for name, problem in project.problems.items():
         console.print(Text.assemble(("failed  ", STYLES["failed"]), f"session {name}\n  {problem}"))
 

@@ -39,7 +39,10 @@ def write_detections(path: Path, detections: BoardDetections) -> None:
     """Write the corners that were seen, one per line."""
     width, height = detections.size
     n_corners = detections.corners.shape[1]
-    lines = [f"# {width} x {height} pixels, {detections.n_frames} frames, {n_corners} corners", "frame,corner,x,y"]
+    lines = [
+        f"# {width} x {height} pixels, {detections.n_frames} frames, {n_corners} corners",
+        "frame,corner,x,y",
+    ]
     for frame, corners in zip(detections.frames, detections.corners, strict=True):
         for corner in np.flatnonzero(np.isfinite(corners).all(axis=1)):
             x, y = corners[corner]
@@ -57,7 +60,9 @@ def read_detections(path: Path) -> BoardDetections:
     header, _, rest = path.read_text(encoding="utf-8").partition("\n")
     match = _HEADER.fullmatch(header)
     if match is None:
-        raise FileFormatError(f"{path} does not hold board corners found by anipose; delete it, and calibrate again")
+        raise FileFormatError(
+            f"{path} does not hold board corners found by anipose; delete it, and calibrate again"
+        )
     width, height, n_frames, n_corners = map(int, match.groups())
     try:
         table = np.loadtxt(io.StringIO(rest), delimiter=",", skiprows=1, ndmin=2).reshape(-1, 4)

@@ -56,7 +56,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     try:
         yield temporary
         # HDF5 tells nobody of a write that fails when the file is closed.
@@ -71,7 +71,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC or error.filename in (None, str(temporary)):
-            raise _explained(error, path) from error
+            raise explained(error, path) from error
         raise
     except Exception as error:
         # HDF5 and video libraries report a full disk with errors of their own.
@@ -159,7 +159,8 @@ def _is_full(folder: Path) -> bool:
     return shutil.disk_usage(folder).free < _FULL_BELOW_BYTES
 
 
-def _explained(error: OSError, path: Path) -> FileAccessError:
+def explained(error: OSError, path: Path) -> FileAccessError:
+    """Why a file or folder could not be written, and what to do."""
     if error.errno == errno.ENOSPC:
         return _disk_full(path)
     why = _WHY.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from anipose.errors import FileAccessError
+from anipose.io.files import explained
 from anipose.pipeline.records import FOLDER
 
 _POLL_SECONDS = 0.2
@@ -48,11 +49,7 @@ def locked(homes: Iterable[Path], *, on_wait: Callable[[Path, str], None] | None
             try:
                 stack.enter_context(_locked(home, locks, on_wait))
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                locks.refused[home] = FileAccessError(
-                    f"{home} cannot be written: {reason}. Change the permissions of the folder, "
-                    "or work on a copy"
-                )
+                locks.refused[home] = explained(error, home)
         yield locks
 
 

@@ -44,9 +44,10 @@ class Analyze(Job):
 
         if self.model_type != "markers":
             raise DependencyError(
-                f'this version of anipose does not run trackers with model_type = "{self.model_type}" itself: track '
-                f"{self.video.name} with it and put the result into {self.poses_2d.parent} as {self.poses_2d.name} "
-                '(files of DeepLabCut, Lightning Pose and SLEAP are read), or track markers with model_type = "markers"'
+                f'this version of anipose cannot run model_type = "{self.model_type}" itself. Track the video '
+                f"{self.video.name} with it, and put the result into {self.poses_2d.parent} as "
+                f"{self.poses_2d.name} (files of DeepLabCut, Lightning Pose and SLEAP are read); or track "
+                'painted markers with model_type = "markers"'
             )
         ((_, poses),) = MarkerTracker(self.markers).track_videos([self.video])
         write_poses_2d(self.poses_2d, poses)
