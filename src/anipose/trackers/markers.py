@@ -104,6 +104,7 @@ class _Paint:
         if marker.hue is None:
             return cls(None, 0, round(255 * settings.threshold), area)
         first, last = (round(bound / 360 * 256) for bound in marker.hue)
+        first %= 256  # 360 degrees are 0
         return cls(
             (first, min(last, 255)), round(255 * marker.saturation_min), round(255 * marker.value_min), area
         )
