@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from anipose import config
-from anipose.errors import CalibrationError
-from anipose.naming import natural_key
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
 
@@ -21,6 +19,7 @@ BOARD_KEYS = (
     "board_square_side_length",
     "board_legacy",
 )
+WORKS_ON = "videos of a calibration board in the calibration folder of a session or of a folder above"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +27,7 @@ class DetectBoards(Job):
     """Find the calibration board in every frame of a video."""
 
     command: ClassVar[str] = "calibrate"
-    works_on: ClassVar[str] = (
-        "videos of a calibration board in the calibration folder of a session or of a folder above"
-    )
+    works_on: ClassVar[str] = WORKS_ON
     on_demand: ClassVar[bool] = True
 
     video: Input[Path]
@@ -49,27 +46,31 @@ class DetectBoards(Job):
                     )
 
     def run(self) -> None:
+        from anipose.board_recordings import configured_board
         from anipose.detection import detect_in_video
         from anipose.io.detections import BoardDetections, write_detections
         from anipose.io.video import probe, read_gray
 
+        board = configured_board(self.board)
         info = probe(self.video)
-        frames, corners = detect_in_video(board_of(self.board), read_gray(self.video))
-        write_detections(
-            self.detections, BoardDetections((info.width, info.height), info.n_frames, frames, corners)
-        )
+        frames, corners = detect_in_video(board, read_gray(self.video))
+        corners = corners.reshape(len(frames), len(board.points), 2)
+        size = (info.width, info.height)
+        write_detections(self.detections, BoardDetections(size, info.n_frames, frames, corners))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrate(Job):
-    """Calibrate the cameras from the boards that they saw at the same time."""
+    """Calibrate the cameras from the boards that they saw at the same time.
+
+    Attributes:
+        detections: recording -> camera -> file.
+    """
 
     command: ClassVar[str] = "calibrate"
-    works_on: ClassVar[str] = (
-        "videos of a calibration board in the calibration folder of a session or of a folder above"
-    )
+    works_on: ClassVar[str] = WORKS_ON
 
-    detections: Input[Mapping[str, Mapping[str, Path]]]  # recording -> camera -> file
+    detections: Input[Mapping[str, Mapping[str, Path]]]
     calibration: Output[Path]
     table: config.Calibration
 
@@ -87,4 +88,24 @@ class Calibrate(Job):
                 )
 
     def run(self) -> None:
-        pass
+        from dataclasses import replace
+
+        from anipose.board_recordings import configured_board, joined
+        from anipose.geometry.calibration import calibrate
+        from anipose.io.calibration import write_calibration
+        from anipose.io.detections import read_detections
+
+        board = configured_board(self.table)
+        recordings = [
+            {camera: read_detections(path) for camera, path in views.items()}
+            for views in self.detections.values()
+        ]
+        result = calibrate(
+            joined(recordings),
+            board.points,
+            fisheye=self.table.fisheye,
+            symmetries=board.symmetries,
+            neighbours=board.neighbours,
+        )
+        metadata = {**result.cameras.metadata, "units": self.table.units}
+        write_calibration(self.calibration, replace(result.cameras, metadata=metadata))
