@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from text_jobs import Collect, Count, Join, Twins, make_raw, name, plan
+from text_jobs import Collect, Count, Join, Letters, Twins, make_raw, name, plan
 
 from anipose.pipeline import fingerprints
 from anipose.pipeline.job import Job
@@ -306,3 +306,46 @@ def test_a_time_that_a_later_change_could_bear_is_not_trusted(tmp_path: Path) ->
     assert taken.mtime_ns == path.stat().st_mtime_ns
     path.write_text("two")
     assert fingerprints.fingerprint(path, taken).digest != taken.digest
+
+
+@pytest.fixture
+def on_demand(tmp_path: Path) -> list[Job]:
+    """source -letters-> letters -count-> counts; letters is made on demand."""
+    (tmp_path / "source").write_text("word")
+    letters = tmp_path / "s/between/letters"
+    return [
+        Letters(source=tmp_path / "source", letters=letters),
+        Count(joined=letters, counts=tmp_path / "s/counts/t.txt"),
+    ]
+
+
+def test_what_is_made_on_demand_is_not_made_for_a_result_of_the_users(on_demand: list[Job]) -> None:
+    on_demand[1].target.parent.mkdir(parents=True)
+    on_demand[1].target.write_text("mine")
+    assert [item.state for item in foresee(on_demand)] == ["current", "kept"]
+    assert ran(on_demand) == {}
+
+
+def test_what_is_made_on_demand_is_not_missed_by_a_current_result(on_demand: list[Job]) -> None:
+    assert list(ran(on_demand)) == ["s:letters", "s:count"]
+    on_demand[0].target.unlink()
+    assert [(item.state, item.reasons) for item in foresee(on_demand)] == [
+        ("current", ("not needed now",)),
+        ("current", ()),
+    ]
+
+
+def test_what_is_made_on_demand_is_made_when_a_result_is_stale(on_demand: list[Job]) -> None:
+    execute(on_demand)
+    on_demand[0].target.unlink()
+    by_letters = [on_demand[0], replace(on_demand[1], letters=True)]
+    assert ran(by_letters) == {
+        "s:letters": ("between/letters does not exist",),
+        "s:count": ("letters: false -> true",),
+    }
+    on_demand[0].target.unlink()
+    on_demand[0].source.write_text("words")
+    assert ran(by_letters) == {
+        "s:letters": ("between/letters does not exist",),
+        "s:count": ("between/letters changed",),
+    }

@@ -68,6 +68,20 @@ class Collect(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Letters(Job):
+    """Something in between that nobody but `count` needs."""
+
+    command: ClassVar[str] = "letters"
+    on_demand: ClassVar[bool] = True
+
+    source: Input[Path]
+    letters: Output[Path]
+
+    def run(self) -> None:
+        write_text(self.letters, " ".join(self.source.read_text()))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Twins(Job):
     """Two outputs; dies in between if told to."""
 

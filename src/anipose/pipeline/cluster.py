@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-_CONNECT_SECONDS = 15
+_CONNECT_SECONDS = 10
 
 
 def run_on_cluster(
@@ -72,15 +73,25 @@ def _queue(table: Mapping[str, Any], n_jobs: int) -> Iterator[Any]:
     """A cluster of dask-jobqueue, with `n_jobs` jobs asked for, ended with the block."""
     jobqueue = _import("dask_jobqueue")
     classes = {
-        name.removesuffix("Cluster").lower(): name for name in dir(jobqueue) if name.endswith("Cluster")
+        name.removesuffix("Cluster").lower(): getattr(jobqueue, name)
+        for name in dir(jobqueue)
+        if name.endswith("Cluster") and name != "JobQueueCluster"
     }
+    # Runs the batch scripts at once, on this machine: for trying out a table.
+    classes["local"] = _import("dask_jobqueue.local").LocalCluster
     kind = str(table.get("type", "")).lower()
     if kind not in classes:
-        known = ", ".join(sorted(name for name in classes if name not in ("", "jobqueue", "local")))
+        known = ", ".join(sorted(classes))
         raise WorkerError(f'[cluster] type = "{kind}" is not known; use one of: {known}')
+    command = (getattr(classes[kind].job_cls, "submit_command", "") or "").split(" ")[0]
+    if command and shutil.which(command) is None:
+        raise WorkerError(
+            f"[cluster] the command {command} of {kind} is not on this machine. Run anipose where you can "
+            "submit jobs, such as the login node, or without [cluster]"
+        )
     arguments = {key: value for key, value in table.items() if key != "type"}
     try:
-        cluster = getattr(jobqueue, classes[kind])(**arguments)
+        cluster = classes[kind](**arguments)
     except (TypeError, ValueError, OSError) as error:
         raise WorkerError(f"[cluster] the {kind} cluster cannot be started: {error}") from error
     with cluster:
@@ -103,27 +114,37 @@ def _warn_if_none_fits(client: Any, tasks: Mapping[str, Task[R]]) -> None:
 
 
 def _run_on_client(distributed: Any, client: Any, tasks: Mapping[str, Task[R]], watcher: Watcher[R]) -> None:
-    # A scheduler knows tasks by key only, and other runs may use it too.
-    run = uuid.uuid4().hex[:8]
-    renamed = {
-        f"{key}-{run}": Task(
-            task.call,
-            tuple(f"{item}-{run}" if isinstance(item, str) else item for item in task.upstream),
-            task.resources,
-        )
+    """A task whose workers die takes all that comes after it along; that is run again without it."""
+    results: dict[str, R] = {}
+    while left := {key: task for key, task in tasks.items() if key not in results}:
+        # A scheduler knows tasks by key only, and other runs may use it too.
+        run = uuid.uuid4().hex[:8]
+        nodes = dask_graph(_renamed(left, results, run), {}, one_gpu=False)
+        futures = client.compute(list(nodes.values()), optimize_graph=False)
+        keys = dict(zip((future.key for future in futures), left, strict=True))
+        lost = {}
+        try:
+            for future in distributed.as_completed(futures, loop=client.loop):
+                key = keys[future.key]
+                if future.status == "finished":
+                    results[key] = future.result()
+                    watcher.finished(key, results[key])
+                else:
+                    lost[key] = future.exception() if future.status == "error" else "the scheduler is gone"
+        except BaseException:
+            client.cancel(futures)
+            raise
+        first = [key for key, reason in lost.items() if getattr(reason, "task", "") == f"{key}-{run}"]
+        for key in first or lost:
+            results[key] = watcher.died(key, f"a worker of the cluster was lost: {lost[key]}")
+            watcher.finished(key, results[key])
+
+
+def _renamed(tasks: Mapping[str, Task[R]], results: Mapping[str, R], run: str) -> dict[str, Task[R]]:
+    def upstream(item: str | R) -> str | R:
+        return results.get(item, f"{item}-{run}") if isinstance(item, str) else item
+
+    return {
+        f"{key}-{run}": Task(task.call, tuple(map(upstream, task.upstream)), task.resources)
         for key, task in tasks.items()
     }
-    nodes = dask_graph(renamed, {}, one_gpu=False)
-    futures = client.compute(list(nodes.values()), optimize_graph=False)
-    keys = dict(zip((future.key for future in futures), tasks, strict=True))
-    try:
-        for future in distributed.as_completed(futures):
-            key = keys[future.key]
-            if future.status == "finished":
-                watcher.finished(key, future.result())
-            else:
-                reason = future.exception() if future.status == "error" else "the scheduler is gone"
-                watcher.finished(key, watcher.died(key, f"a worker of the cluster was lost: {reason}"))
-    except BaseException:
-        client.cancel(futures)
-        raise

@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from anipose.errors import AniposeError, FileAccessError
@@ -22,12 +21,20 @@ from anipose.io.files import remove_temporary_files
 from anipose.pipeline import records
 from anipose.pipeline.cluster import run_on_cluster
 from anipose.pipeline.fingerprints import fingerprint
+from anipose.pipeline.foresight import blocked_by, look_ahead
 from anipose.pipeline.graph import Edge, Graph
 from anipose.pipeline.job import Job
 from anipose.pipeline.lock import Locks, locked
 from anipose.pipeline.results import Event, Finished, Foreseen, Interrupted, Planned, Result, Started, Waiting
 from anipose.pipeline.verdicts import Verdict, fingerprint_inputs, verdict
-from anipose.pipeline.workers import Task, Watcher, one_thread, run_here, run_on_processes
+from anipose.pipeline.workers import (
+    Task,
+    Watcher,
+    one_thread,
+    refuse_in_worker,
+    run_here,
+    run_on_processes,
+)
 
 _LOGGER = "anipose"
 
@@ -38,7 +45,7 @@ def foresee(jobs: Iterable[Job], *, force: bool = False) -> tuple[Foreseen, ...]
     Raises:
         ProjectError: jobs that write the same file, or that need each other.
     """
-    return _foresee(Graph.of(jobs), force)
+    return look_ahead(Graph.of(jobs), force)
 
 
 def execute(
@@ -69,6 +76,7 @@ def execute(
         WorkerError: no worker can be started or reached.
         DependencyError: the packages for a cluster are not installed.
     """
+    refuse_in_worker()
     graph = Graph.of(jobs)
     results: dict[int, Result] = {}
 
@@ -112,7 +120,7 @@ def _prepared(
     """What is to be done, with the folders locked where something is."""
     with contextlib.ExitStack() as stack:
         while True:
-            foreseen = _foresee(graph, force)
+            foreseen = look_ahead(graph, force)
             homes = {item.job.home for item in foreseen if item.state == "run"}
             locks = stack.enter_context(
                 locked(homes, on_wait=lambda home, message: on_event(Waiting(home, message)))
@@ -215,7 +223,7 @@ def _attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Re
         found = verdict(job, force=force)
         if found.state == "keep":
             return Result(job, "kept", found.reasons)
-        if blocked := _blocked_by(job, edges, [result.state for result in upstream]):
+        if blocked := blocked_by(job, edges, [result.state for result in upstream]):
             return Result(job, "blocked", (blocked,), message=blocked)
         if found.state == "blocked":
             return Result(job, "blocked", found.reasons, message="; ".join(found.reasons))
@@ -260,14 +268,6 @@ def _failed(job: Job, message: str) -> Result:
     return Result(job, "failed", message=message)
 
 
-def _blocked_by(job: Job, edges: Sequence[Edge], states: Sequence[str]) -> str:
-    for edge, state in zip(edges, states, strict=True):
-        if state in ("failed", "blocked") and not edge.optional:
-            why = "failed" if state == "failed" else "is blocked"
-            return f"needs {records.relative(job, edge.path)}, which {why}"
-    return ""
-
-
 class _Collector(logging.Handler):
     def __init__(self, level: int) -> None:
         super().__init__(level)
@@ -288,26 +288,3 @@ def _captured() -> Iterator[list[str]]:
         yield handler.messages
     finally:
         logger.removeHandler(handler)
-
-
-def _foresee(graph: Graph, force: bool) -> tuple[Foreseen, ...]:
-    foreseen: list[Foreseen] = []
-    for job, edges in zip(graph.jobs, graph.upstream, strict=True):
-        states = [foreseen[edge.maker].state for edge in edges]
-        pending = {edge.path for edge, state in zip(edges, states, strict=True) if state == "run"}
-        foreseen.append(_foresee_one(job, force, pending, _blocked_by(job, edges, states)))
-    return tuple(foreseen)
-
-
-def _foresee_one(job: Job, force: bool, pending: set[Path], blocked: str) -> Foreseen:
-    try:
-        found = verdict(job, force=force, pending=pending)
-    except FileAccessError as error:
-        return Foreseen(job, "blocked", (str(error),), records.read_failure(job))
-    if found.state == "keep":
-        return Foreseen(job, "kept", found.reasons)
-    if blocked:
-        return Foreseen(job, "blocked", (blocked,), records.read_failure(job))
-    if found.state == "current":
-        return Foreseen(job, "current", touched=found.refreshed is not None)
-    return Foreseen(job, found.state, found.reasons, records.read_failure(job))

@@ -11,7 +11,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,11 +31,13 @@ class Verdict:
             "blocked", an input is missing.
         reasons: one line each; empty if current.
         refreshed: the record with the times of now, if content is as recorded but some times are not.
+        spare: the job is `on_demand`, and nothing is amiss but that its outputs are not there.
     """
 
     state: Literal["run", "keep", "current", "blocked"]
     reasons: tuple[str, ...] = ()
     refreshed: Record | None = field(default=None, repr=False)
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,16 @@ class _Inputs:
     found: dict[str, tuple[str, Fingerprint | None]] = field(default_factory=dict)
 
 
-def verdict(job: Job, *, force: bool = False, pending: Collection[Path] = ()) -> Verdict:
+def verdict(
+    job: Job, *, force: bool = False, pending: Collection[Path] = (), spared: Collection[Path] = ()
+) -> Verdict:
     """Decide whether a job runs.
 
     Args:
-        job: the job; what is upstream of it is done, except for `pending`.
+        job: the job; what is upstream of it is done, except for `pending` and `spared`.
         force: run even if it is current, and replace outputs that are the user's.
         pending: inputs that an upstream job has yet to make, perhaps with the same content as now.
+        spared: inputs that are not there, and are made only if this job, or another, is to run.
 
     Raises:
         FileAccessError: an input or output exists but cannot be read.
@@ -69,15 +74,18 @@ def verdict(job: Job, *, force: bool = False, pending: Collection[Path] = ()) ->
     outputs = _look_at_outputs(job, record)
     if outputs.users and not force:
         return Verdict("keep", (*outputs.users, *outputs.missing))
-    if (outputs.missing or outputs.left) and not force:
-        return _unless_absent(job, [*outputs.missing, *outputs.left], pending)
     if force:
-        return _unless_absent(job, [*outputs.missing, *outputs.left, *outputs.users] or ["forced"], pending)
+        reasons = [*outputs.missing, *outputs.left, *outputs.users] or ["forced"]
+        return _unless_absent(job, reasons, {*pending, *spared})
+    if outputs.missing or outputs.left:
+        found = _unless_absent(job, [*outputs.missing, *outputs.left], {*pending, *spared})
+        spare = job.on_demand and not outputs.left and _is_as_recorded(job, record, pending)
+        return replace(found, spare=spare)
     if record is None:
         raise AssertionError(f"{job}: outputs that are neither missing nor the user's have a record")
 
-    inputs = _look_at_inputs(job, record, pending)
-    reasons = [*_version_reasons(job, record), *_setting_reasons(record.settings, json_settings(job))]
+    inputs = _look_at_inputs(job, record, pending, spared)
+    reasons = _own_reasons(job, record)
     if inputs.absent:
         if reasons:
             return Verdict("blocked", tuple(inputs.absent))
@@ -108,6 +116,16 @@ def _unless_absent(job: Job, reasons: list[str], pending: Collection[Path]) -> V
     return Verdict("blocked", tuple(absent)) if absent else Verdict("run", tuple(reasons))
 
 
+def _is_as_recorded(job: Job, record: Record | None, pending: Collection[Path]) -> bool:
+    """Whether the outputs, were they there, would be current; without a record, nothing says otherwise."""
+    if record is None:
+        return True
+    inputs = _look_at_inputs(job, record, pending, ())
+    return bool(inputs.absent) or not (
+        _own_reasons(job, record) or _input_reasons(record.inputs, inputs.found)
+    )
+
+
 def _absent(where: str) -> str:
     return f"{where} does not exist, and no step makes it"
 
@@ -129,7 +147,7 @@ def _look_at_outputs(job: Job, record: Record | None) -> _Outputs:
     return result
 
 
-def _look_at_inputs(job: Job, record: Record, pending: Collection[Path]) -> _Inputs:
+def _look_at_inputs(job: Job, record: Record, pending: Collection[Path], spared: Collection[Path]) -> _Inputs:
     known = _by_path(record.inputs)
     required = job.inputs()
     result = _Inputs()
@@ -137,6 +155,8 @@ def _look_at_inputs(job: Job, record: Record, pending: Collection[Path]) -> _Inp
         where = relative(job, path)
         if path in pending:
             result.found[name] = (where, None)
+        elif path in spared:
+            result.found[name] = (where, known.get(where))
         elif (taken := fingerprint(path, known.get(where))) is not None:
             result.found[name] = (where, taken)
         elif name in required:
@@ -148,13 +168,10 @@ def _by_path(files: Mapping[str, FileRecord]) -> dict[str, Fingerprint]:
     return {item.path: item.fingerprint for item in files.values()}
 
 
-def _version_reasons(job: Job, record: Record) -> list[str]:
-    if job.version == record.version:
-        return []
-    return [f"anipose now computes this differently (version {record.version} -> {job.version})"]
-
-
-def _setting_reasons(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _own_reasons(job: Job, record: Record) -> list[str]:
+    """What differs in the version and the settings."""
+    was, now = record.settings, json_settings(job)
+    version = [f"anipose now computes this differently (version {record.version} -> {job.version})"]
     changed = [
         f"{key}: {_shown(was[key])} -> {_shown(now[key])}"
         for key in now
@@ -162,7 +179,7 @@ def _setting_reasons(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     ]
     new = [f"{key} is new: {_shown(now[key])}" for key in now if key not in was]
     gone = [f"{key} is no longer set" for key in was if key not in now]
-    return changed + new + gone
+    return (version if job.version != record.version else []) + changed + new + gone
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
@@ -38,6 +38,9 @@ _ONE_THREAD = dict.fromkeys(
     ],
     "1",
 )
+
+_IN_WORKER = "ANIPOSE_WORKER"
+_UNGUARDED = 'A script of your own has to run jobs under `if __name__ == "__main__":`'
 
 # A worker that is told to stop removes its unfinished files; one that does not listen is killed.
 _PATIENCE_SECONDS = 3.0
@@ -77,19 +80,19 @@ class Watcher(Generic[R]):
     died: Callable[[str, str], R]
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Numeric libraries that are loaded in this block, here or in new processes, use one thread."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return _environment(_ONE_THREAD)
+
+
+def refuse_in_worker() -> None:
+    """A script that is not guarded runs again in each of its workers, and would start workers of its own.
+
+    Raises:
+        WorkerError: this process is a worker.
+    """
+    if _IN_WORKER in os.environ:
+        raise WorkerError(_UNGUARDED)
 
 
 def run_here(tasks: Mapping[str, Task[R]], watcher: Watcher[R]) -> None:
@@ -202,15 +205,14 @@ def _run_alone(key: str, task: Task[R], results: Mapping[str, R], watcher: Watch
 def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    with one_thread():
+    with _environment(_ONE_THREAD | {_IN_WORKER: "1"}):
         pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
         try:
             try:
                 pool.submit(os.getpid).result()
             except BrokenProcessPool as error:
                 raise WorkerError(
-                    "worker processes cannot be started. Run with --jobs 1, which needs none; a script of "
-                    'your own has to call anipose under `if __name__ == "__main__":`'
+                    f"worker processes cannot be started. Run with --jobs 1, which needs none. {_UNGUARDED}"
                 ) from error
             yield pool
         except BaseException:
@@ -218,6 +220,20 @@ def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
             _stop([child for child in multiprocessing.active_children() if child not in others])
             raise
         pool.shutdown()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _stop(workers: Sequence[Any]) -> None:
