@@ -1,0 +1,108 @@
+"""How sure an optimised trajectory is of each point.
+
+The inverse of the curvature is a covariance if the animal moves as the model has it. Real motion is
+smoother than that at most times, and limbs tie keypoints together, which the inverse leaves out. So a
+part of the recording is made again from its own solution, with fresh noise; how far its solution is from
+where it was made gives one factor per keypoint.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from anipose.geometry.banded import Field
+from anipose.geometry.noise import curvature_inverse, efficiency, sample
+from anipose.geometry.objective import Objective, minimise
+from anipose.geometry.posterior import full_matrices
+from anipose.geometry.reprojection import GemanMcClure, Observations, weighted_errors
+from anipose.geometry.windows import OVERLAP_FRAMES, Model, Recording, objective_of, widened, windows
+
+Array = NDArray[np.float64]
+
+REPLICATES = 2
+# The solution is smoother than the motion that it was found from, so the second solution finds it easier
+# than the first did: by 0 % of the variance for motion of low frequencies, by 10 % for white noise in the
+# third difference (integrals over frequency of the smoother's gain). Between the two:
+TWICE_SMOOTHED = 1.05
+# Quantiles of chi-squared with 3 degrees of freedom, from scipy.stats.chi2.ppf([0.5, 0.68, 0.8, 0.9], 3).
+LEVELS = (0.5, 0.68, 0.8, 0.9)
+CHI_SQUARED = np.array([2.3659739, 3.5058788, 4.6416277, 6.2513886])
+# The factor of a keypoint counts as if so many points had the factor of all: errors of neighbouring
+# frames are alike, so the points of a keypoint say less than their number.
+SHARED_POINTS = 200.0
+
+
+def covariances(recording: Recording, model: Model, field: Field) -> Float[Array, "6 keypoint frame"]:
+    """Covariances (xx xy xz yy yz zz) of the points of a solution."""
+    result = np.empty((6, *field.shape[1:]))
+    loss = _loss(model)
+    information = efficiency(loss).information
+    for part in windows(field.shape[2]):
+        frames = widened(part, OVERLAP_FRAMES, field.shape[2])
+        objective = objective_of(recording, model, frames)
+        at = objective.evaluate(field[:, :, frames])
+        found = curvature_inverse(objective, at, information=information).covariances
+        result[:, :, part] = found[:, :, part.start - frames.start : part.stop - frames.start]
+    factors = _factors(recording, model, loss, field, result)
+    return result * factors[:, None]
+
+
+def _loss(model: Model) -> GemanMcClure:
+    if not isinstance(model.loss, GemanMcClure):
+        raise TypeError("only Geman-McClure's loss has a noise to speak of")
+    return model.loss
+
+
+def _factors(
+    recording: Recording,
+    model: Model,
+    loss: GemanMcClure,
+    field: Field,
+    variances: Float[Array, "6 keypoint frame"],
+) -> Float[Array, "keypoint"]:
+    """What the covariances have to be multiplied by, for each keypoint."""
+    rng = np.random.default_rng(0)
+    squares: list[list[Array]] = [[] for _ in range(field.shape[1])]
+    for frames in sample(field.shape[2]):
+        objective = objective_of(recording, model, frames)
+        truth = field[:, :, frames]
+        inverse = np.linalg.pinv(full_matrices(variances[:, :, frames]), hermitian=True)
+        for _ in range(REPLICATES):
+            again = replace(objective, observations=_made_again(objective, loss, truth, rng))
+            found, _ = minimise(again, truth, ftol=1e-3)
+            error = (found.points - truth).transpose(2, 1, 0)
+            distance = np.einsum("fki,fkij,fkj->kf", error, inverse, error)
+            for keypoint, exists in enumerate(objective.exists):
+                squares[keypoint].append(distance[keypoint, exists])
+    return _excess([np.concatenate(values) for values in squares])
+
+
+def _made_again(
+    objective: Objective, loss: GemanMcClure, truth: Field, rng: np.random.Generator
+) -> Observations:
+    """Observations of these points: fresh noise, where what was seen agreed with them; else what was seen."""
+    observations = objective.observations
+    flat = truth.reshape(3, -1)
+    u, v = weighted_errors(observations, flat)
+    # Weight 1/4 is the width of the loss, where its influence begins to fall.
+    agrees = (observations.weight > 0) & (loss.weight(u, v) > 0.25)
+    deviation = np.divide(1.0, observations.weight, out=np.zeros(agrees.shape), where=agrees)
+    noise = rng.normal(size=observations.pixels.shape) * deviation
+    projected = np.stack([camera.project(flat.T).T for camera in observations.cameras], axis=1)
+    return replace(observations, pixels=np.where(agrees, projected + noise, observations.pixels))
+
+
+def _excess(squares: Sequence[Array]) -> Float[Array, "keypoint"]:
+    """Squared errors in units of the covariance, against those of a Gaussian, at several quantiles."""
+    everything = np.concatenate(list(squares))
+    if not len(everything):
+        return np.ones(len(squares))
+    shared = float(np.mean(np.quantile(everything, LEVELS) / CHI_SQUARED))
+    factors = []
+    for own in squares:
+        alone = float(np.mean(np.quantile(own, LEVELS) / CHI_SQUARED)) if len(own) else shared
+        factors.append((len(own) * alone + SHARED_POINTS * shared) / (len(own) + SHARED_POINTS))
+    return TWICE_SMOOTHED * np.array(factors)
