@@ -34,7 +34,7 @@ PLOT_HEIGHT = 132
 # What is shown of a view, pixels: the animal and some table around it.
 CROP = (304, 228)
 TRAIL_FRAMES = 45
-HEADING_DEG = 150.0
+HEADING_DEG = 35.0
 INK: Colour = (70, 62, 58)
 PLOTTED = ("left_front_knee", "right_front_knee")
 # Times as large on the canvas for the plot and the labels, for smooth lines.

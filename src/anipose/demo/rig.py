@@ -23,7 +23,9 @@ PLACES = (
 
 
 def make_rig(n_cameras: int = 4) -> Cameras:
-    """The first cameras of the ring, named A, B, C, D."""
+    """The first cameras of the ring, at most four, named A, B, C, D."""
+    if not 1 <= n_cameras <= len(PLACES):
+        raise ValueError(f"the demo has places for {len(PLACES)} cameras, not for {n_cameras}")
     cameras = []
     for name, (heading, elevation, distance, focal, k1) in zip("ABCD"[:n_cameras], PLACES, strict=False):
         width, height = IMAGE_SIZE
