@@ -277,7 +277,7 @@ def _schur(equations: NormalEquations, damping: float) -> tuple[Array, Array, Ar
     boards = equations.boards.copy()
     index = np.arange(6)
     boards[:, index, index] += damping * diagonal + FLOOR * diagonal.mean(0)
-    inverse: Array = np.linalg.inv(boards)
+    inverse = np.linalg.inv(boards).astype(np.float64)
     mixed = equations.mixed.reshape(n_cameras * n_free, n_frames, 6)
     eliminated = (mixed.transpose(1, 0, 2) @ inverse).transpose(1, 0, 2).reshape(len(mixed), -1)
     matrix = -eliminated @ mixed.reshape(len(mixed), -1).T

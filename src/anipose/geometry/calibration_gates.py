@@ -1,0 +1,111 @@
+"""What a calibration must have to begin with, and what it must be to be returned.
+
+Each check looks at all cameras before it raises, names those that fail, and says what to film.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from anipose.errors import CalibrationError
+from anipose.geometry.board_graph import connected_groups
+from anipose.geometry.board_views import Seen
+from anipose.geometry.bundle import FX, N_POSE, Rig, Views
+
+Array = NDArray[np.float64]
+
+# Three unknown intrinsics of substance (focal length, principal point) need views in three tilts.
+MIN_VIEWS = 3
+# No lens is shorter or longer than this, over the longer side of the picture.
+FOCAL_LENGTHS = (0.1, 300.0)
+# A focal length less certain than this, relative, comes of boards that were all parallel to the picture.
+MAX_FOCAL_SD = 0.05
+# The model explains the corners to within this, as a median: pixels, or a fraction of the longer side.
+MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR = 2.0, 0.003
+# Of the corners, so many must be in front of their camera and inside the range of its lens.
+MIN_IN_FRONT = 0.8
+
+
+def require_boards(seen: Mapping[str, Seen]) -> None:
+    """Every camera saw the board in enough frames."""
+    none = [name for name, one in seen.items() if not len(one.frames)]
+    few = [name for name, one in seen.items() if 0 < len(one.frames) < MIN_VIEWS]
+    faults = [f"camera {name}: the board was found in {_of_frames(seen[name])}" for name in none + few]
+    if none:
+        faults.append(
+            "Check that board_type, board_size and the dictionary in [calibration] are those of the printed "
+            "board, that it is not mirrored or white on black, and that it is sharp and large in the picture."
+        )
+    if few:
+        faults.append(
+            f"At least {MIN_VIEWS} views are needed, with the board tilted in different ways; 20 or more are "
+            "better. Film the board for longer in front of these cameras."
+        )
+    if faults:
+        raise CalibrationError("The cameras cannot be calibrated.\n" + "\n".join(faults))
+
+
+def _of_frames(one: Seen) -> str:
+    if one.n_frames is not None:
+        return f"{len(one.frames)} of {one.n_frames} frames"
+    return f"{len(one.frames)} frame" + ("s" if len(one.frames) != 1 else "")
+
+
+def require_links(names: list[str], shared: Int[NDArray[np.int64], "camera camera"]) -> None:
+    """All cameras are linked by frames in which two of them see the board."""
+    groups = connected_groups(shared)
+    if len(groups) == 1:
+        return
+    listed = "; ".join(", ".join(names[camera] for camera in group) for group in groups)
+    pairs = [
+        f"  {names[a]} and {names[b]}: {shared[a, b]}"
+        for a in range(len(names))
+        for b in range(a + 1, len(names))
+    ]
+    raise CalibrationError(
+        f"These groups of cameras never saw the board at the same time: {listed}.\n"
+        "Frames in which both cameras of a pair see the board:\n" + "\n".join(pairs) + "\n"
+        "Hold the board where a camera of one group and one of another see it together, for some seconds. "
+        "If they did, check that the videos were started at the same time."
+    )
+
+
+def require_plausible(
+    names: list[str],
+    sizes: list[tuple[int, int]],
+    rig: Rig,
+    views: Views,
+    errors: Float[Array, "view corner 2"],
+    spread: Float[Array, "camera 15 15"],
+) -> None:
+    """What was found can be: finite, in front of the cameras, certain enough, and it fits the corners."""
+    faults = []
+    for camera, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        focal, longer = rig.intrinsics[camera, FX], max(size)
+        own = views.camera == camera
+        if not (np.isfinite(rig.intrinsics[camera]).all() and np.isfinite(rig.cam_from_world[camera]).all()):
+            faults.append(f"camera {name}: the solution is not finite")
+            continue
+        deviation = float(np.sqrt(spread[camera, N_POSE, N_POSE]))
+        if not (
+            FOCAL_LENGTHS[0] * longer < focal < FOCAL_LENGTHS[1] * longer and deviation < MAX_FOCAL_SD * focal
+        ):
+            faults.append(
+                f"camera {name}: the views do not tell its focal length ({focal:.4g} px, give or take "
+                f"{deviation:.2g}); film the board tilted by 30 to 45 degrees, in all directions"
+            )
+        seen = np.isfinite(views.corners[own, :, 0])
+        lengths = np.linalg.norm(errors[own], axis=-1)[seen]
+        if np.isfinite(lengths).mean() < MIN_IN_FRONT:
+            faults.append(f"camera {name}: boards come out behind the camera or outside its lens")
+            continue
+        median, most = np.nanmedian(lengths), max(MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR * longer)
+        if median > most:
+            faults.append(
+                f"camera {name}: corners are {median:.1f} px off, as a median; more than {most:.1f} px means "
+                "that the videos are not of the same time, the camera was moved, or the lens is a fisheye"
+            )
+    if faults:
+        raise CalibrationError("No plausible calibration was found.\n" + "\n".join(faults))
