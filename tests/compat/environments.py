@@ -1,0 +1,96 @@
+"""Virtual environments with the programs that have to read our files.
+
+They are made once and kept in a cache folder: `ANIPOSE_TEST_ENVS`, or `~/.cache/anipose-test-envs`.
+Each is named by a hash of its pins, so a changed pin makes a new one.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_LONGEST_RUN_S = 300
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment of a Python of its own.
+
+    Attributes:
+        name: for people.
+        pins: requirements, installed with what they require.
+        without_requirements: requirements installed alone, after the others.
+    """
+
+    name: str
+    pins: tuple[str, ...]
+    without_requirements: tuple[str, ...] = ()
+
+    def run(self, script: Path, *arguments: object) -> str:
+        """Run a script in the environment and return what it prints; the test fails with its errors."""
+        command = [self._python(), script, *map(str, arguments)]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean | {"MPLBACKEND": "Agg"},
+            timeout=_LONGEST_RUN_S,
+        )
+        if result.returncode != 0:
+            pytest.fail(f"{self.name}: {script.name} failed:\n{result.stdout}{result.stderr}")
+        return result.stdout
+
+    def _python(self) -> Path:
+        key = hashlib.sha256(repr((sys.version_info[:2], self)).encode()).hexdigest()[:12]
+        default = Path.home() / ".cache" / "anipose-test-envs"
+        folder = Path(os.environ.get("ANIPOSE_TEST_ENVS", default)) / f"{self.name}-{key}"
+        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.create(folder, with_pip=True)
+            self._install(python, self.pins)
+            if self.without_requirements:
+                self._install(python, ("--no-deps", *self.without_requirements))
+            (folder / "complete").touch()
+        return python
+
+    def _install(self, python: Path, arguments: tuple[str, ...]) -> None:
+        command = [python, "-m", "pip", "install", "--quiet", *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            pytest.skip(f"pip cannot install the environment {self.name}: {result.stderr.strip()[-500:]}")
+
+
+PANDAS_2_1 = Environment("pandas-2.1", ("pandas==2.1.4", "numpy<2", "tables==3.9.2"))
+PANDAS_2_2 = Environment("pandas-2.2", ("pandas==2.2.3", "tables==3.10.1"))
+MOVEMENT = Environment("movement", ("movement==0.15.0",))
+PEER = Environment(
+    "peer",
+    (
+        "numpy==2.2.6",
+        "pandas==2.3.3",
+        "scipy==1.17.1",
+        "tables==3.11.1",
+        "h5py==3.16.0",
+        "opencv-contrib-python==5.0.0.93",
+        "jax==0.10.2",
+        "jaxlib==0.10.2",
+        "numba==0.68.1",
+        "llvmlite==0.50.0",
+        "matplotlib==3.11.2",
+        "scikit-video==1.1.11",
+        "scikit-learn==1.9.1",
+        "toml==0.10.2",
+        "tqdm",
+        "click==8.5.1",
+    ),
+    without_requirements=("aniposelib==0.8.0", "anipose==1.1.24"),
+)

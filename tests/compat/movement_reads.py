@@ -1,0 +1,34 @@
+"""Runs in the environment of movement: it loads files that we wrote, and says what it found."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from movement.io import load_poses
+from movement.validators.datasets import ValidPosesInputs
+
+folder = Path(sys.argv[1])
+
+
+def described(dataset: xr.Dataset) -> dict[str, object]:
+    keypoints = [str(name) for name in dataset.keypoints.values]
+    position = dataset.position.isel(individuals=0).transpose("time", "keypoints", ...).values
+    return {
+        "keypoints": keypoints,
+        "position": np.where(np.isfinite(position), position, -1e9).tolist(),
+        "confidence": np.nan_to_num(dataset.confidence.isel(individuals=0).values, nan=-1e9).tolist(),
+        "time": dataset.time.values.tolist(),
+        "fps": dataset.attrs.get("fps"),
+    }
+
+
+companion = xr.load_dataset(folder / "pose_3d.nc")
+ValidPosesInputs.validate(companion)
+results = {
+    "csv": load_poses.from_anipose_file(folder / "pose_3d.csv", fps=100),
+    "nc": companion,
+    "h5": load_poses.from_dlc_file(folder / "pose_2d.h5", fps=100),
+}
+print("\n" + json.dumps({name: described(dataset) for name, dataset in results.items()}))
