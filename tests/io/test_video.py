@@ -1,6 +1,7 @@
 """Truth is a film of numbered frames: a white square that is four pixels further right in each."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,21 +153,19 @@ def test_frame_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_frames_before_a_lossless_cut_are_not_counted(tmp_path: Path) -> None:
-    """A cut without re-encoding keeps packets from the last key frame on, which players do not show."""
-    whole = encode(tmp_path / "whole.mp4", "libx264", "yuv420p", options={"bf": "0", "g": "100"})
-    cut = tmp_path / "cut.mp4"
+    """A cut without re-encoding keeps the packets since the last key frame; an edit list hides them."""
+    path = encode(tmp_path / "a.mp4", "libx264", "yuv420p", options={"bf": "2", "g": "100"})
     first = 15
-    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
-        stream = source.streams.video[0]
-        out = target.add_stream_from_template(stream)
-        for packet in source.demux(stream):
-            if packet.size:
-                packet.pts -= first * 512  # time base 1/12800, 25 frames per second
-                packet.dts -= first * 512
-                packet.stream = out
-                target.mux(packet)
-    assert probe(cut).n_frames == N_FRAMES - first
-    assert [number_of(image) for image in read_gray(cut)] == list(range(first, N_FRAMES))
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"elst") + 12  # after version, flags and the number of entries
+    duration, start = (int.from_bytes(data[at : at + 4], "big") for at in (entry, entry + 4))
+    # The duration counts in milliseconds, the start in units of 1/12800 s, of which a frame has 512.
+    data[entry : entry + 8] = (duration - 40 * first).to_bytes(4, "big") + (start + 512 * first).to_bytes(
+        4, "big"
+    )
+    path.write_bytes(data)
+    assert probe(path).n_frames == N_FRAMES - first
+    assert [number_of(image) for image in read_gray(path)] == list(range(first, N_FRAMES))
 
 
 def test_phone_video_is_read_upright(tmp_path: Path) -> None:
@@ -197,12 +196,12 @@ def test_cut_off_avi_gives_what_is_there(tmp_path: Path, caplog: pytest.LogCaptu
         numbers = [number_of(image) for image in read_gray(path)]
     assert probe(path).n_frames == len(numbers)
     assert 15 <= len(numbers) <= 20
-    # The last frame may be cut in the middle; the decoder shows what it has of it.
+    # The last frame is cut in the middle: what is there of it is shown, or it is black, as the decoder likes.
     assert numbers[:-1] == list(range(len(numbers) - 1))
     (record,) = caplog.records
-    assert record.getMessage().startswith(
-        f"{path} is damaged or was cut off: {len(numbers)} of 40 frames can be read"
-    )
+    readable = rf"({len(numbers)}|{len(numbers) - 1}) of 40 frames can be read"
+    expected = f"{re.escape(str(path))} is damaged or was cut off: {readable}.*; copy it again if you can"
+    assert re.fullmatch(expected, record.getMessage())
 
 
 def test_unreadable_frames_are_black_and_the_others_keep_their_numbers(
