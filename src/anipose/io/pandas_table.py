@@ -1,11 +1,12 @@
 """Tables that pandas stores in HDF5, read and written without pandas.
 
-This is the layout of DeepLabCut's files: `format="table"` for predictions, "fixed" for labels.
-Compared with `read_hdf` and `to_hdf` it is many times
-faster; the bytes depend on the content alone (no time stamps, no index of the rows); every pandas
-reads the result (pandas 2 cannot read the tables of pandas 3, which lack `pandas_version`); and
-opening a foreign file executes nothing: column names are stored as pickles, which are read here by
-an unpickler that makes lists, tuples, strings and numbers only.
+This is the layout of DeepLabCut's files: `format="table"` for predictions, "fixed" for labels. Pandas
+is as fast, but
+
+- its bytes differ from one writing to the next (time stamps), and so would the fingerprints of our files;
+- pandas 2 cannot read the tables of pandas 3, which lack the attribute `pandas_version`;
+- it executes what a file brings along: column names are stored as pickles. Here they are read by an
+  unpickler that makes lists, tuples, strings and numbers only.
 """
 
 import io
