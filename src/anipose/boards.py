@@ -19,7 +19,7 @@ from anipose.errors import ConfigError
 
 MARKER_BITS = (4, 5, 6, 7)
 DICTIONARY_SIZES = (50, 100, 250, 1000)
-BOARD_TYPES = ("charuco", "checkerboard", "aruco")
+BOARD_TYPES = {"charuco": "a ChArUco board", "checkerboard": "a checkerboard", "aruco": "an ArUco grid"}
 # Each pixel of a drawn board is the mean of so many samples in each direction: edges between pixels
 # come out grey, so that they are where they should be to a fraction of a pixel.
 SAMPLES_PER_PIXEL = 4
@@ -336,7 +336,7 @@ def _faults(
 ) -> list[str]:
     if board_type not in BOARD_TYPES:
         return [f"board_type = {board_type!r} is none of {', '.join(BOARD_TYPES)}."]
-    faults = []
+    faults, kind = [], BOARD_TYPES[board_type]
     lengths = {
         "charuco": {"board_square_side_length": square_length, "board_marker_length": marker_length},
         "checkerboard": {"board_square_side_length": square_length},
@@ -347,9 +347,7 @@ def _faults(
     }[board_type]
     for key, length in lengths.items():
         if length is None:
-            faults.append(
-                f"{key} is missing; measure it on the printed board (a {board_type} board needs it)."
-            )
+            faults.append(f"{key} is missing; measure it on the printed board; {kind} has one.")
         elif not (np.isfinite(length) and length > 0):
             faults.append(f"{key} = {length:g} is not a length; measure it on the printed board.")
     smallest = {"charuco": 3, "checkerboard": 3, "aruco": 1}[board_type]
@@ -357,7 +355,7 @@ def _faults(
     size_is_good = len(board_size) == 2 and min(board_size) >= smallest
     if not size_is_good:
         faults.append(
-            f"board_size = {list(board_size)}: a {board_type} board has [columns, rows] of {counted}, "
+            f"board_size = {list(board_size)}: {kind} has [columns, rows] of {counted}, "
             f"each at least {smallest}."
         )
     if board_type == "checkerboard":
@@ -374,7 +372,7 @@ def _faults(
             enough = [size for size in DICTIONARY_SIZES if size >= n_markers]
             hint = f"use {enough[0]} if it was printed so" if enough else "no dictionary has so many"
             faults.append(
-                f"a {board_type} board of {board_size[0]} x {board_size[1]} {counted} has {n_markers} "
+                f"{kind} of {board_size[0]} x {board_size[1]} {counted} has {n_markers} "
                 f"markers, but board_marker_dict_number = {dictionary_size}; {hint}."
             )
     if board_type == "charuco" and square_length and marker_length and marker_length >= square_length:

@@ -35,8 +35,8 @@ from anipose.geometry.bundle import (
 
 Array = NDArray[np.float64]
 
-# So many views, chosen to differ, give intrinsics that are good enough to start from.
-N_VIEWS = 30
+# So many views, chosen to differ, are used; more add little to a start, but also to lenses that are held.
+N_VIEWS = 50
 # Focal lengths tried, over the longer side of the picture: from fisheye to telecentric.
 FOCAL_LENGTHS = np.geomspace(0.15, 150, 48)
 # A trial focal length is judged by errors up to this; a view that fits none says nothing.
