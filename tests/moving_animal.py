@@ -3,6 +3,9 @@
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from anipose.geometry.cameras import Cameras
 
 Array = NDArray[np.float64]
 
@@ -39,4 +42,37 @@ def _wander(
     time = np.arange(n_frames)[:, None, None] / fps
     frequency = rng.uniform(0.1, 1.0, (n_series, 6)) * top_hz
     phase = rng.uniform(0, 2 * np.pi, (n_series, 6))
-    return np.sqrt(2 / 6) * np.sin(2 * np.pi * frequency * time + phase).sum(axis=2)
+    wander: Array = np.sqrt(2 / 6) * np.sin(2 * np.pi * frequency * time + phase).sum(axis=2)
+    return wander
+
+
+def classic_cost(
+    cameras: Cameras,
+    pixels: Float[Array, "camera frame keypoint 2"],
+    start: Float[Array, "frame keypoint 3"],
+    points: Float[Array, "frame keypoint 3"],
+    limbs: Int[NDArray[np.int64], "limb 2"],
+    *,
+    scale_smooth: float,
+    scale_length: float,
+    n_deriv_smooth: int,
+    threshold: float,
+) -> float:
+    """The original anipose's objective (soft L1), written down as plainly as can be.
+
+    The start must have no NaN in it, or only such as `np.interp` fills along time.
+    """
+    frames = np.arange(len(start))
+    whole = start.reshape(len(start), -1).copy()
+    for series in whole.T:
+        known = np.isfinite(series)
+        series[~known] = np.interp(frames[~known], frames[known], series[known])
+    filtered = np.stack([median_filter(series, 7, mode="mirror") for series in whole.T])
+    smooth = scale_smooth / np.mean(np.abs(np.diff(filtered, axis=1)))
+    errors = np.abs(cameras.project(points) - pixels)
+    reprojection = 2 * threshold * (np.sqrt(1 + errors[np.isfinite(errors)] / threshold) - 1)
+    smoothness = smooth * np.diff(points, n=n_deriv_smooth, axis=0)
+    lengths = np.linalg.norm(points[:, limbs[:, 0]] - points[:, limbs[:, 1]], axis=2)
+    best = (lengths**2).sum(axis=0) / lengths.sum(axis=0)
+    stretch = 100 * scale_length * (lengths / best - 1)
+    return 0.5 * float((reprojection**2).sum() + (smoothness**2).sum() + (stretch**2).sum())

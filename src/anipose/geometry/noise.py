@@ -26,7 +26,8 @@ MAX_ROUNDS = 8
 CONVERGED = 0.02
 LARGEST_CHANGE = 5.0
 LEAST_FREEDOM = 0.005
-# A camera's noise of one keypoint counts as if so many observations had the noise of all.
+# So many observations of a keypoint count as if they had the noise of all keypoints of the camera, and so
+# many of the camera's as if they had the noise of all cameras.
 SHARED_OBSERVATIONS = 100.0
 LEAST_NOISE_PX = 1e-3
 # Smoothness at most this times the curvature of the data: a still animal is infinitely smooth.
@@ -189,9 +190,16 @@ def _weights(model: Model, fits: Sequence[Fit], loss: GemanMcClure) -> Float[Arr
     freedom = np.maximum(freedom, LEAST_FREEDOM * total)
     if not freedom.sum() > 0:
         return model.weights
-    shared = variance.sum() / freedom.sum()
-    sigma = np.sqrt((variance + SHARED_OBSERVATIONS * shared) / (freedom + SHARED_OBSERVATIONS))
-    return 1 / np.maximum(sigma, LEAST_NOISE_PX)
+    everywhere = variance.sum() / freedom.sum()
+    of_camera = _shrunk(variance.sum(axis=1, keepdims=True), freedom.sum(axis=1, keepdims=True), everywhere)
+    sigma = np.sqrt(_shrunk(variance, freedom, of_camera))
+    weights: Array = 1 / np.maximum(sigma, LEAST_NOISE_PX)
+    return weights
+
+
+def _shrunk(squares: Array, count: Array, shared: Array | float) -> Array:
+    """Variances from sums of squares, pulled towards a shared one where there is little to go by."""
+    return (squares + SHARED_OBSERVATIONS * shared) / (count + SHARED_OBSERVATIONS)
 
 
 def _smoothness(model: Model, fits: Sequence[Fit]) -> Float[Array, "keypoint"]:

@@ -134,7 +134,8 @@ class Objective:
     def limb_exists(self) -> Float[Array, "limb frame"]:
         """1 where both ends of a limb exist, else 0."""
         first, second = self.limbs.pairs.T
-        return (self.exists[first] & self.exists[second]).astype(np.float64)
+        both: Array = np.where(self.exists[first] & self.exists[second], 1.0, 0.0)
+        return both
 
     @cached_property
     def incidence(self) -> csr_array:
@@ -232,7 +233,8 @@ class Objective:
         return 0.5 * float(np.vdot(away, away)), away / self.room.radius
 
     def _limb_mean(self, values: Float[Array, "limb frame"]) -> Float[Array, "limb"]:
-        return values.sum(axis=1) / np.maximum(self.limb_exists.sum(axis=1) + self.limbs.known[0], 1)
+        mean: Array = values.sum(axis=1) / np.maximum(self.limb_exists.sum(axis=1) + self.limbs.known[0], 1)
+        return mean
 
     def _add_to_ends(self, field: Field, pulls: Float[Array, "3 limb frame"]) -> None:
         if len(self.limbs.pairs):
@@ -247,12 +249,14 @@ def length_sums(lengths: Float[Array, "limb frame"]) -> Float[Array, "3 limb"]:
 
 def best_lengths(sums: Float[Array, "3 limb"]) -> Float[Array, "limb"]:
     """The L that minimises sum((l/L - 1)^2) over all lengths l; 0 where there are none."""
-    return np.divide(sums[2], sums[1], out=np.zeros(sums.shape[1]), where=sums[1] > 0)
+    lengths: Array = np.divide(sums[2], sums[1], out=np.zeros(sums.shape[1]), where=sums[1] > 0)
+    return lengths
 
 
 def mean_lengths(sums: Float[Array, "3 limb"]) -> Float[Array, "limb"]:
     """The L that minimises sum((l - L)^2) over all lengths l; 0 where there are none."""
-    return np.divide(sums[1], sums[0], out=np.zeros(sums.shape[1]), where=sums[0] > 0)
+    lengths: Array = np.divide(sums[1], sums[0], out=np.zeros(sums.shape[1]), where=sums[0] > 0)
+    return lengths
 
 
 def minimise(

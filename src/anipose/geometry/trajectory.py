@@ -196,7 +196,7 @@ def _recording(
     cameras: Cameras, points: Array, start: Float[Array, "frame keypoint 3"], order: int, max_gap: int | None
 ) -> Recording:
     """What is to be found; nothing at all where there is no start."""
-    seen: NDArray[np.bool_] = np.isfinite(points).all(axis=-1)
+    seen = np.asarray(np.isfinite(points).all(axis=-1))
     exists = observable(seen, order=order, max_gap=max_gap)
     if not np.isfinite(start).all(axis=-1).any():
         exists[:] = False

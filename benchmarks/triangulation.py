@@ -1,0 +1,215 @@
+"""Triangulation, robust triangulation and trajectories: speed, memory and accuracy, beside the peer.
+
+    ANIPOSE_PEER_PYTHON=/path/to/python python benchmarks/triangulation.py [--long]
+
+CPU seconds with one thread. The peer is aniposelib, run by the Python that has it installed; without
+the variable its column says so. `--long` adds 100 000 frames (ours) and the peer's 10 000 (minutes).
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anipose.geometry.cameras import Cameras
+from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
+from anipose.geometry.triangulation import refine, triangulate, triangulate_robust
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from moving_animal import classic_cost, limbs_of, move_animal
+from synthetic import make_points, make_rig, observe
+
+Array = NDArray[np.float64]
+
+N_KEYPOINTS = 20
+NO_WEAK = np.zeros((0, 2), dtype=np.int64)
+SETTINGS = {"scale_smooth": 2.0, "scale_length": 2.0, "n_deriv_smooth": 3, "threshold": 5.0}
+PEER = os.environ.get("ANIPOSE_PEER_PYTHON")
+
+
+@dataclass(frozen=True)
+class Scene:
+    cameras: Cameras
+    truth: Array
+    pixels: Array
+    start: Array
+
+
+def scene(n_frames: int, n_cameras: int = 6) -> Scene:
+    """1.5 px noise, 5 % gross outliers, 10 % missing."""
+    cameras = make_rig(n_cameras)
+    truth = move_animal(n_frames, N_KEYPOINTS)
+    pixels, _ = observe(cameras, truth, noise_px=1.5, outliers=0.05, missing=0.1)
+    start, _ = triangulate_robust(cameras, pixels, threshold_px=7.5)
+    return Scene(cameras, truth, pixels, start)
+
+
+def timed(function: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
+    """The result, and the median of CPU seconds."""
+    seconds = []
+    for _ in range(repeats):
+        before = time.process_time()
+        result = function()
+        seconds.append(time.process_time() - before)
+    return result, float(np.median(seconds))
+
+
+def peer(cameras: Cameras, points: Array, task: str, **more: Any) -> tuple[Array, float] | None:
+    """The peer's result and CPU seconds; None where it cannot be run."""
+    if not PEER:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
+        np.savez(
+            given,
+            matrices=[camera.matrix for camera in cameras],
+            distortions=[camera.distortions for camera in cameras],
+            sizes=[camera.size for camera in cameras],
+            rotations=[camera.rotation for camera in cameras],
+            translations=[camera.translation for camera in cameras],
+            points=points,
+            task=task,
+            **more,
+        )
+        script = Path(__file__).with_name("peer_triangulation.py")
+        done = subprocess.run([PEER, str(script), str(given), str(found)], capture_output=True, text=True)
+        if done.returncode:
+            print(f"    the peer failed: {done.stderr.strip().splitlines()[-1]}")
+            return None
+        result = np.load(found)
+        return result["result"], float(result["cpu_seconds"])
+
+
+def error_mm(points: Array, truth: Array) -> str:
+    errors = np.linalg.norm(points - truth, axis=-1)
+    return f"{np.nanmean(errors):7.3f} / {np.nanmedian(errors):6.3f} / {np.nanmax(errors):8.1f}"
+
+
+def memory_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def speeds(name: str, n_ours: dict[int, int], n_peer: dict[int, int]) -> None:
+    print(f"\n{name}: points per CPU second")
+    print(f"{'cameras':>8} {'ours':>12} {'peer':>12} {'ratio':>8}   median error mm, ours / peer")
+    for n_cameras, n_points in n_ours.items():
+        cameras = make_rig(n_cameras)
+        truth = make_points(n_points)
+        outliers = 0.05 if name == "robust" else 0.0
+        pixels, _ = observe(cameras, truth, noise_px=1.5, outliers=outliers)
+        if name == "robust":
+            found, seconds = timed(lambda c=cameras, p=pixels: triangulate_robust(c, p, threshold_px=7.5)[0])
+        else:
+            found, seconds = timed(lambda c=cameras, p=pixels: refine(c, triangulate(c, p), p))
+        ours = f"{np.nanmedian(np.linalg.norm(found - truth, axis=1)):.4f}"
+        few = n_peer.get(n_cameras, 0)
+        theirs = peer(cameras, pixels[:, :few], name) if few else None
+        speed = n_points / seconds
+        if theirs is None:
+            print(f"{n_cameras:8d} {speed:12.0f} {'not run':>12} {'':8}   {ours}")
+            continue
+        error = np.nanmedian(np.linalg.norm(theirs[0] - truth[:few], axis=1))
+        speed_peer = few / theirs[1]
+        print(
+            f"{n_cameras:8d} {speed:12.0f} {speed_peer:12.0f} {speed / speed_peer:7.1f}x   {ours} / {error:.4f}"
+        )
+
+
+def trajectories(lengths: list[int], peer_lengths: list[int]) -> None:
+    print("\ntrajectories: 6 cameras, 20 keypoints, from the same robust start")
+    print(
+        f"{'frames':>8} {'method':>12} {'CPU s':>8} {'peak GB':>8} {'objective':>14}  error mm, mean / median / max"
+    )
+    for n_frames in lengths:
+        made = scene(n_frames)
+        limbs = limbs_of(N_KEYPOINTS)
+
+        def cost(points: Array, made: Scene = made, limbs: Array = limbs) -> float:
+            return classic_cost(made.cameras, made.pixels, made.start, points, limbs, **SETTINGS)
+
+        def row(method: str, seconds: float, points: Array, made: Scene = made, peak: str = "") -> None:
+            objective = cost(points) if np.isfinite(points).all() else np.nan
+            accuracy = error_mm(points, made.truth)
+            print(
+                f"{len(points):8d} {method:>12} {seconds:8.3f} {peak:>8} {objective:14.8g}  {accuracy}",
+                flush=True,
+            )
+
+        def classic(made: Scene = made, limbs: Array = limbs) -> Trajectory:
+            return optimise_classic(
+                made.cameras,
+                made.pixels,
+                made.start,
+                constraints=limbs,
+                constraints_weak=NO_WEAK,
+                scale_smooth=SETTINGS["scale_smooth"],
+                scale_length=SETTINGS["scale_length"],
+                n_deriv_smooth=int(SETTINGS["n_deriv_smooth"]),
+                reproj_error_threshold=SETTINGS["threshold"],
+            )
+
+        def better(made: Scene = made, limbs: Array = limbs) -> Trajectory:
+            return optimise_map(
+                made.cameras, made.pixels, made.start, constraints=limbs, constraints_weak=NO_WEAK
+            )
+
+        repeats = 3 if n_frames <= 1000 else 1
+        row("robust start", 0.0, made.start)
+        found, seconds = timed(classic, repeats)
+        row("classic", seconds, found.points, peak=f"{memory_gb():.2f}")
+        best, seconds_map = timed(better, 1)
+        row("map", seconds_map, best.points, peak=f"{memory_gb():.2f}")
+        inside = coverage(best, made.truth)
+        print(f"{'':21} covered by nominal 68 % and 95 %: {inside[0]:.1%} and {inside[1]:.1%}")
+        if n_frames in peer_lengths:
+            theirs = peer(made.cameras, made.pixels, "optim", start=made.start, limbs=limbs, **SETTINGS)
+            if theirs is not None:
+                row("peer", theirs[1], theirs[0])
+                excess = cost(found.points) / cost(theirs[0]) - 1
+                print(
+                    f"{'':21} {theirs[1] / seconds:.0f}x the peer's speed, objective {excess:+.1e} of the peer's"
+                )
+
+
+def coverage(found: Trajectory, truth: Array) -> tuple[float, float]:
+    """Share of true points inside the ellipsoids of 68 % and 95 %."""
+    assert found.covariances is not None
+    known = np.isfinite(found.points).all(axis=-1)
+    error = (found.points - truth)[known]
+    distance = np.einsum(
+        "pi,pi->p", error, np.linalg.solve(found.covariances[known], error[..., None])[..., 0]
+    )
+    # Quantiles of chi-squared with 3 degrees of freedom.
+    return float((distance < 3.5059).mean()), float((distance < 7.8147).mean())
+
+
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def main() -> None:
+    if any(os.environ.get(variable) != "1" for variable in THREADS):
+        # They are read when numpy is imported, so begin again.
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **THREADS})
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--long", action="store_true", help="also 100 000 frames, and the peer's 10 000")
+    long = parser.parse_args().long
+    if not PEER:
+        print("the peer is not run: ANIPOSE_PEER_PYTHON does not name a Python that has aniposelib")
+    speeds("plain", {3: 200_000, 6: 200_000, 12: 100_000}, {3: 100_000, 6: 100_000, 12: 50_000})
+    speeds("robust", {3: 200_000, 6: 100_000, 12: 100_000}, {3: 400, 6: 100})
+    trajectories([1000, 10_000, 100_000] if long else [1000, 10_000], [1000, 10_000] if long else [1000])
+
+
+if __name__ == "__main__":
+    main()
