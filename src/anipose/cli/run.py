@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from anipose.cli.messages import ECHO
+from anipose.config import Cluster
 from anipose.discovery import explain_no_sessions
 from anipose.errors import ProjectError
 from anipose.pipeline.job import Job
@@ -87,17 +89,33 @@ def run_steps(command: Command, project: Project, options: RunOptions) -> bool:
         foreseen = foresee(jobs, force=options.force)
         _tell_foreseen(console, project.root, foreseen)
         return _tell_problems(console, project)
+    queue = project.config.cluster
     with _Reporter(console, project.root, options.debug) as reporter:
         results = execute(
             jobs,
-            n_jobs=options.jobs or available_cores(),
+            n_jobs=options.jobs or (queue.jobs if queue.type else available_cores()),
             scheduler=options.scheduler,
-            cluster=project.config.cluster.settings() if project.config.cluster.type else None,
+            cluster=batch_system(queue) if queue.type else None,
             force=options.force,
             on_event=reporter,
         )
     reporter.conclude(results)
     return _tell_problems(console, project) and not any(r.state in ("failed", "blocked") for r in results)
+
+
+def batch_system(table: Cluster) -> dict[str, Any]:
+    """The table [cluster] in the words of dask-jobqueue, which differ between batch systems."""
+    words = {
+        "type": table.type,
+        "cores": table.cores,
+        "processes": table.cores,  # HDF5 is not for threads
+        "memory": table.memory,
+        "walltime": table.walltime,
+        "queue": table.queue,
+        "project" if table.type in ("lsf", "sge") else "account": table.account,
+        "job_extra_directives": list(table.extra),
+    }
+    return {word: value for word, value in words.items() if value is not None}
 
 
 def available_cores() -> int:
