@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -238,6 +239,17 @@ def test_keys_in_the_text_exist(page: Path) -> None:
             assert key in model.model_fields, f"{page.name}: there is no key {table}.{key}"
 
 
+def test_messages_that_are_explained_are_those_of_the_program() -> None:
+    """First column of the tables whose heading is "message"."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    tables = [
+        re.findall(r"^\| message .*\n((?:\|.*\n)+)", page.read_text("utf-8"), re.MULTILINE) for page in PAGES
+    ]
+    messages = re.findall(r"^\| `([^`]+)`", "".join(chain(*tables)), re.MULTILINE)
+    assert messages
+    assert [message for message in messages if message not in sources] == []
+
+
 def test_links_of_the_readme() -> None:
     readme = ROOT / "README.md"
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", readme.read_text(encoding="utf-8"))
@@ -382,11 +394,11 @@ def commands_in(code: str) -> Iterator[list[str]]:
 def parse(words: list[str]) -> None:
     """Parse a command line without running it."""
     context = click.Context(main, info_name="anipose")
-    if len(words) == 1 or words[1].startswith("-"):
+    if len(words) == 1 or words[1].startswith("-") or words[1].isupper():  # COMMAND stands for any
         return
     command = main.get_command(context, words[1])
     assert command is not None, f"there is no command: {' '.join(words)}"
-    command.make_context(words[1], list(words[2:]), parent=context)
+    command.make_context(words[1], [word for word in words[2:] if word != "--help"], parent=context)
 
 
 def sessions_in(code: str) -> Iterator[tuple[str, list[str]]]:
