@@ -7,7 +7,7 @@ import numpy as np
 from anipose.boards import Board, make_board
 from anipose.config import MAX_BOARD_SIZE, Calibration
 from anipose.errors import CalibrationError, ConfigError
-from anipose.geometry.calibration import Seen
+from anipose.geometry.board_views import Seen
 from anipose.io.detections import BoardDetections
 
 

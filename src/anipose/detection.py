@@ -12,17 +12,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from anipose.geometry.board_views import fixes_homography
+
 # Below this width or height a picture is searched at once at full size: halving it would lose
 # small markers, and a full search of a small picture costs little.
 MIN_SIZE_TO_SEARCH_HALVED = 700
 # The part of the picture that is searched at full size is larger than the outline that the
 # markers of the halved picture predict, by this fraction: lenses bend straight lines.
 REGION_MARGIN = 0.15
-# Views that fix no homography between board and picture are useless, and harmful in a fit.
-MIN_CORNERS = 6
-# Smallest ratio of the eighth to the first singular value of the homography equations. All on one
-# line: 0. Two complete rows of a 10 x 7 board: 0.01.
-MIN_CONDITION = 1e-3
 # Half width of the window of the sub-pixel search, as a fraction of the smallest distance between corners.
 # A ChArUco board has corners of markers nearby (at 0.15 of it, typically), which must stay outside.
 CHECKERBOARD_WINDOW = 0.3
@@ -66,24 +63,9 @@ def usable(
     corners: Float[np.ndarray, "corner 2"], points: Float[np.ndarray, "corner 3"]
 ) -> Float[np.ndarray, "corner 2"]:
     """The same corners, or only NaN if they do not fix a homography from the board to the picture."""
-    seen = np.isfinite(corners[:, 0])
-    if seen.sum() < MIN_CORNERS or not _fixes_homography(points[seen, :2]):
-        return np.full_like(corners, np.nan)
-    return corners
-
-
-def _fixes_homography(points: Float[np.ndarray, "corner 2"]) -> bool:
-    centred = points - points.mean(0)
-    x, y = (centred / np.abs(centred).max()).T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate(
-        [
-            np.stack([x, y, one, zero, zero, zero, -x * x, -x * y, -x], 1),
-            np.stack([zero, zero, zero, x, y, one, -y * x, -y * y, -y], 1),
-        ]
-    )
-    values = np.linalg.eigvalsh(rows.T @ rows)  # ascending; the first is 0: the homography itself
-    return bool(values[1] > MIN_CONDITION**2 * values[-1])
+    if fixes_homography(points[np.isfinite(corners[:, 0])]):
+        return corners
+    return np.full_like(corners, np.nan)
 
 
 @lru_cache

@@ -232,3 +232,38 @@ def test_boards_all_parallel_to_the_picture_are_refused() -> None:
     corners += rng.normal(0, NOISE_PX, corners.shape)
     with pytest.raises(CalibrationError, match=r"camera cam0: the views do not tell its focal length"):
         calibrate({"cam0": Seen(np.arange(20), corners, SIZE)}, BOARD.points)
+
+
+def test_mirrored_camera_is_named() -> None:
+    """A mirrored flat board is a board seen from behind, which fits well: nothing else would tell."""
+    seen = film(make_cameras(3))
+    flipped = seen["cam1"].corners * [-1, 1] + [SIZE[0] - 1, 0]
+    seen["cam1"] = replace(seen["cam1"], corners=flipped)
+    with pytest.raises(CalibrationError) as error:
+        calibrate(seen, BOARD.points)
+    assert str(error.value) == (
+        "Camera cam1 sees the board mirrored: the video is flipped, or filmed in a mirror. "
+        "Flip it back, the videos of the animal as well."
+    )
+
+
+def test_corners_of_no_board_are_refused() -> None:
+    seen = film(make_cameras(2))
+    anywhere = np.random.default_rng(2).uniform(0, 1000, seen["cam1"].corners.shape)
+    seen["cam1"] = replace(seen["cam1"], corners=anywhere)
+    with pytest.raises(
+        CalibrationError, match=r"The corners that camera cam1 saw do not lie on a flat board"
+    ):
+        calibrate(seen, BOARD.points)
+
+
+def test_views_that_tell_nothing_are_left_out() -> None:
+    """Empty views, and views of a single row, do no harm."""
+    cameras = make_cameras(2)
+    seen = film(cameras)
+    for one in seen.values():
+        one.corners[3] = np.nan
+        one.corners[7, 7:] = np.nan
+    result = calibrate(seen, BOARD.points)
+    assert squared_errors(result, cameras).max() < 16
+    assert set(result.frames) == set(range(40)) - {3, 7}

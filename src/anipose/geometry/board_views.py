@@ -16,7 +16,10 @@ from anipose.geometry.transforms import rigid, rotation_matrix
 Array = NDArray[np.float64]
 
 # Fewer corners do not tell a wrong one from right ones.
-MIN_CORNERS = 5
+MIN_CORNERS = 6
+# Smallest ratio of the eighth to the first singular value of the equations of a homography. All corners on
+# one line: 0. Two complete rows of a 10 x 7 board: 0.01.
+MIN_CONDITION = 1e-3
 RANSAC_ITERATIONS, RANSAC_CONFIDENCE = 300, 0.999
 # cv2's generator of random samples starts here, for the same result each time.
 SEED = 1
@@ -43,6 +46,36 @@ class Seen:
     corners: Float[Array, "found corner 2"]
     size: tuple[int, int]
     n_frames: int | None = None
+
+
+def fixes_homography(points: Float[Array, "corner 3"]) -> bool:
+    """Whether a view of these corners fixes the homography from the board to the picture.
+
+    Views that do not (few corners, all but one on a line) are useless, and harmful in a fit.
+    """
+    if len(points) < MIN_CORNERS:
+        return False
+    centred = points[:, :2] - points[:, :2].mean(0)
+    x, y = (centred / np.abs(centred).max()).T
+    equations = _homography_equations(x, y, x, y, np.ones_like(x))
+    values = np.linalg.eigvalsh(equations.T @ equations)  # ascending; the first is 0: the homography itself
+    return bool(values[1] > MIN_CONDITION**2 * values[-1])
+
+
+def _homography_equations(
+    x: Float[Array, "*view corner"],
+    y: Float[Array, "*view corner"],
+    u: Float[Array, "*view corner"],
+    v: Float[Array, "*view corner"],
+    seen: Float[Array, "*view corner"],
+) -> Float[Array, "*view equation 9"]:
+    """Linear equations of the homography from (x, y) to (u, v), all of them 0 where `seen` is 0."""
+    zero = np.zeros_like(x)
+    rows = [
+        [x, y, seen, zero, zero, zero, -u * x, -u * y, -u],
+        [zero, zero, zero, x, y, seen, -v * x, -v * y, -v],
+    ]
+    return np.concatenate([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def normalise(
@@ -116,16 +149,12 @@ def poses_from_homographies(
     nearest such pair is taken (polar decomposition).
     """
     seen = np.isfinite(directions[..., 0])
-    one, zero = seen.astype(float), np.zeros(seen.shape)
+    one = seen.astype(float)
     centre = points[:, :2].mean(0)
     scale, reach = np.abs(points[:, :2] - centre).max(), np.nanmax(np.abs(directions), initial=1e-9)
     x, y = (one * along for along in (points[:, :2] - centre).T / scale)
     u, v = (np.where(seen, directions[..., axis], 0.0) / reach for axis in (0, 1))
-    rows = [
-        [x, y, one, zero, zero, zero, -u * x, -u * y, -u],
-        [zero, zero, zero, x, y, one, -v * x, -v * y, -v],
-    ]
-    equations = np.concatenate([np.stack(row, -1) for row in rows], axis=1)
+    equations = _homography_equations(x, y, u, v, one)
     _, vectors = np.linalg.eigh(np.swapaxes(equations, 1, 2) @ equations)
     h = vectors[:, :, 0].reshape(-1, 3, 3) * np.array([reach, reach, 1.0])[:, None]
     h = h * np.where(h[:, 2:, 2:] < 0, -1.0, 1.0)

@@ -19,11 +19,24 @@ from anipose.geometry.board_graph import (
     place_cameras,
     shared_frames,
 )
-from anipose.geometry.board_views import Seen, agreeing_corners, normalise, planar_poses
+from anipose.geometry.board_views import Seen, agreeing_corners, fixes_homography, normalise, planar_poses
 from anipose.geometry.bundle import FX, N_POSE, Loss, Rig, Views, adjust, covariance, geman_mcclure, residuals
-from anipose.geometry.calibration_gates import require_boards, require_links, require_plausible
+from anipose.geometry.calibration_gates import (
+    require_boards,
+    require_flat_boards,
+    require_links,
+    require_plausible,
+    require_unmirrored,
+)
 from anipose.geometry.cameras import Camera, Cameras
-from anipose.geometry.intrinsics import WRONG_PX, LensFreedom, estimate_intrinsics, lens_freedom, noise_of
+from anipose.geometry.intrinsics import (
+    WRONG_PX,
+    LensFreedom,
+    estimate_intrinsics,
+    lens_freedom,
+    noise_of,
+    views_to_start_from,
+)
 from anipose.geometry.transforms import rotation_vector
 from anipose.geometry.triangulation import triangulate
 from anipose.naming import natural_key
@@ -86,14 +99,22 @@ def calibrate(
     sizes = [seen[name].size for name in names]
     if symmetries is None:
         symmetries = np.arange(len(points))[None]
-    require_boards({name: seen[name] for name in names})
-    views, frames = _views([seen[name] for name in names])
-    own = [
-        estimate_intrinsics(views.corners[views.camera == i], points, sizes[i], fisheye=kinds[i])
+    boards_seen = {name: _usable(seen[name], points) for name in names}
+    require_boards(boards_seen)
+    views, frames = _views(list(boards_seen.values()))
+    starts = [
+        views_to_start_from(views.corners[views.camera == i], points, sizes[i], fisheye=kinds[i])
         for i in range(len(names))
+    ]
+    require_flat_boards(names, [len(start) for start in starts])
+    own = [
+        estimate_intrinsics(start, points, size, fisheye=kind)
+        for start, size, kind in zip(starts, sizes, kinds, strict=True)
     ]
     intrinsics = np.stack([lens.intrinsics for lens in own])
     views, frames, candidates = _board_candidates(views, frames, points, intrinsics, kinds)
+    require_flat_boards(names, np.bincount(views.camera, minlength=len(names)).tolist())
+    require_unmirrored(names, views, _seen_from_behind(candidates, points))
     require_links(names, shared_frames(views, len(names)))
     rig = Rig(intrinsics, kinds, np.empty((0, 3, 4)), np.empty((0, 3, 4)))
     motions = board_symmetries(points, symmetries)
@@ -120,6 +141,13 @@ def _renumbered(
     renumbered = np.empty_like(corners)
     np.put_along_axis(renumbered, numbers[..., None], corners, axis=1)
     return renumbered
+
+
+def _usable(seen: Seen, points: Float[Array, "corner 3"]) -> Seen:
+    """Only views that fix a homography."""
+    corners = np.where(np.isfinite(seen.corners).all(axis=-1, keepdims=True), seen.corners, np.nan)
+    good = np.array([fixes_homography(points[np.isfinite(view[:, 0])]) for view in corners], bool)
+    return replace(seen, frames=seen.frames[good], corners=corners[good])
 
 
 def _views(seen: list[Seen]) -> tuple[Views, NDArray[np.int64]]:
@@ -156,6 +184,15 @@ def _board_candidates(
     poses = [one for one in possible if len(one)]
     number = np.repeat(np.arange(len(poses)), [len(one) for one in poses])
     return kept, frames[used], Candidates(number, np.concatenate([np.empty((0, 3, 4)), *poses]))
+
+
+def _seen_from_behind(candidates: Candidates, points: Array) -> NDArray[np.bool_]:
+    """(view,), whether the board's face, towards -z of the board, is turned away from the camera."""
+    first = np.flatnonzero(np.diff(candidates.view, prepend=-1))
+    poses = candidates.cam_from_board[first]
+    middle = poses[:, :, :3] @ points.mean(0) + poses[:, :, 3]
+    behind: NDArray[np.bool_] = (middle * poses[:, :, 2]).sum(1) < 0
+    return behind
 
 
 def _adjust_all(

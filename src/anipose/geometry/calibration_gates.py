@@ -20,8 +20,12 @@ Array = NDArray[np.float64]
 MIN_VIEWS = 3
 # No lens is shorter or longer than this, over the longer side of the picture.
 FOCAL_LENGTHS = (0.1, 300.0)
-# A focal length less certain than this, relative, comes of boards that were all parallel to the picture.
-MAX_FOCAL_SD = 0.05
+# A focal length less certain than this, relative, comes of boards that were all parallel to the picture. A
+# long lens shows hardly any perspective, and its focal length matters as little; but if there is none at
+# all, to 3 standard deviations, then the mirrored world fits as well.
+MAX_FOCAL_SD, MAX_TELEPHOTO_SD, TELEPHOTO = 0.05, 0.3, 20.0
+# A flat board is not seen from behind; a few such views are misdetections.
+MAX_FROM_BEHIND = 0.5
 # The model explains the corners to within this, as a median: pixels, or a fraction of the longer side.
 MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR = 2.0, 0.003
 # Of the corners, so many must be in front of their camera and inside the range of its lens.
@@ -45,6 +49,26 @@ def require_boards(seen: Mapping[str, Seen]) -> None:
         )
     if faults:
         raise CalibrationError("The cameras cannot be calibrated.\n" + "\n".join(faults))
+
+
+def require_flat_boards(names: list[str], n_views: list[int]) -> None:
+    """Enough views of every camera are pictures of a flat board."""
+    bad = [name for name, count in zip(names, n_views, strict=True) if count < MIN_VIEWS]
+    if bad:
+        raise CalibrationError(
+            f"The corners that camera {', '.join(bad)} saw do not lie on a flat board like the one in "
+            "[calibration]. Check board_type, board_size and the lengths there, and that the board is flat."
+        )
+
+
+def require_unmirrored(names: list[str], views: Views, from_behind: NDArray[np.bool_]) -> None:
+    """Boards are seen from their front."""
+    bad = [name for i, name in enumerate(names) if from_behind[views.camera == i].mean() > MAX_FROM_BEHIND]
+    if bad:
+        raise CalibrationError(
+            f"Camera {', '.join(bad)} sees the board mirrored: the video is flipped, or filmed in a mirror. "
+            "Flip it back, the videos of the animal as well."
+        )
 
 
 def _of_frames(one: Seen) -> str:
@@ -89,9 +113,9 @@ def require_plausible(
             faults.append(f"camera {name}: the solution is not finite")
             continue
         deviation = float(np.sqrt(spread[camera, N_POSE, N_POSE]))
-        if not (
-            FOCAL_LENGTHS[0] * longer < focal < FOCAL_LENGTHS[1] * longer and deviation < MAX_FOCAL_SD * focal
-        ):
+        possible = FOCAL_LENGTHS[0] * longer < focal < FOCAL_LENGTHS[1] * longer
+        allowed = MAX_TELEPHOTO_SD if focal > TELEPHOTO * longer else MAX_FOCAL_SD
+        if not possible or deviation > allowed * focal:
             faults.append(
                 f"camera {name}: the views do not tell its focal length ({focal:.4g} px, give or take "
                 f"{deviation:.2g}); film the board tilted by 30 to 45 degrees, in all directions"

@@ -123,6 +123,24 @@ def noise_of(errors_px: Float[Array, "*batch 2"]) -> float:
     return max(LEAST_NOISE_PX, float(np.median(seen)) / RAYLEIGH_MEDIAN) if len(seen) else LEAST_NOISE_PX
 
 
+def views_to_start_from(
+    corners: Float[Array, "view corner 2"],
+    points: Float[Array, "corner 3"],
+    size: tuple[int, int],
+    *,
+    fisheye: bool,
+) -> Float[Array, "chosen corner 2"]:
+    """Views that differ, without corners that are far off the homography of their view.
+
+    A fisheye bends lines too much to tell which those are.
+    """
+    corners = corners[spread_views(corners, size, N_VIEWS)]
+    if fisheye:
+        return corners
+    agree = agreeing_corners(corners, points, np.maximum(WRONG_PX, WRONG_FRACTION * diagonal(corners)))
+    return np.where(agree[..., None], corners, np.nan)[agree.any(1)]
+
+
 def estimate_intrinsics(
     corners: Float[Array, "view corner 2"],
     points: Float[Array, "corner 3"],
@@ -130,12 +148,7 @@ def estimate_intrinsics(
     *,
     fisheye: bool,
 ) -> OwnLens:
-    """The lens from well-spread views."""
-    corners = corners[spread_views(corners, size, N_VIEWS)]
-    if not fisheye:
-        agree = agreeing_corners(corners, points, np.maximum(WRONG_PX, WRONG_FRACTION * diagonal(corners)))
-        corners = np.where(agree[..., None], corners, np.nan)
-        corners = corners[agree.any(1)]
+    """The lens, from a few dozen good views."""
     views = Views(np.zeros(len(corners), int), np.arange(len(corners)), corners)
     rig = _best_start(views, points, size, fisheye=fisheye)
     still = np.zeros(1, bool)
