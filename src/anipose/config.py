@@ -5,7 +5,7 @@ of `anipose init` are made from this module (reference.py). Files are read by co
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -31,6 +31,7 @@ from anipose.config_types import (
     Names,
     Number,
     Offset,
+    OptimMethod,
     OptionalFolder,
     Pairs,
     Pattern,
@@ -179,31 +180,45 @@ class Triangulation(Table):
     `reproj_error_threshold` from the point. false: the plain linear solution of all cameras."""
     optim: Switch = False
     """Find smooth trajectories with steady bone lengths, instead of each frame on its own."""
+    optim_method: OptimMethod | None = None
+    """How `optim` finds trajectories. "map": the most probable ones, with their uncertainty; all weights are
+    learned from the recording. "anipose": the objective of the older program, with the weights below. When
+    absent, "anipose" if `scale_smooth`, `scale_length` or `scale_length_weak` is set, else "map"."""
+
+    max_gap: Frames | None = None
+    """How long a keypoint may be out of sight for `optim` to fill in its way. When absent, any time."""
+
     scale_smooth: Weight = 2
-    """How strongly `optim` smooths over time. 0: not at all."""
+    """How strongly `optim` smooths over time, with the method "anipose". 0: not at all."""
     n_deriv_smooth: Annotated[Integer, Ge(1), Le(3)] = 3
     """Derivative of the position that `optim` keeps small: 1 velocity, 2 acceleration, 3 jerk."""
     constraints: Pairs = ()
     """Pairs of keypoints whose distance `optim` keeps constant: rigid bones."""
     scale_length: Weight = 2
-    """How strongly `optim` keeps the distances of `constraints`."""
+    """How strongly `optim` keeps the distances of `constraints`, with the method "anipose"."""
     constraints_weak: Pairs = ()
     """Pairs of keypoints whose distance changes little."""
     scale_length_weak: Weight = 1
-    """How strongly `optim` keeps the distances of `constraints_weak`."""
+    """How strongly `optim` keeps the distances of `constraints_weak`, with the method "anipose"."""
     reproj_error_threshold: Annotated[Number, Gt(0), Unit("px")] = 5
     """Reprojection error from which `optim` and `ransac` count a 2D point as an outlier."""
     reproj_loss: LossName = "soft_l1"
-    """How `optim` weighs reprojection errors; all but linear give outliers less weight."""
+    """How `optim` weighs reprojection errors, with the method "anipose"; linear: outliers fully."""
     optim_chunking: Switch = False
-    """Optimise long trials in overlapping pieces, which needs less memory."""
+    """Accepted from older projects, without effect: long trials are optimised in pieces anyway."""
     optim_chunking_size: Annotated[Integer, Ge(10), Unit("frames")] = 1000
-    """Length of these pieces."""
+    """Accepted from older projects, without effect: see `optim_chunking`."""
     axes: Axes | None = None
     """Two axes of the coordinate system, each from one keypoint towards another: the first as given, the
     second at a right angle to it; the third makes the system right-handed. Needs `reference_point`."""
     reference_point: Name | None = None
     """Keypoint at the origin of the coordinate system. Needs `axes`."""
+
+    @property
+    def method(self) -> Literal["map", "anipose"]:
+        """How `optim` finds trajectories."""
+        weights = {"scale_smooth", "scale_length", "scale_length_weak"}
+        return self.optim_method or ("anipose" if weights & self.model_fields_set else "map")
 
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Keys whose value is allowed, but can hardly be meant, and why."""

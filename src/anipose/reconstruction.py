@@ -1,6 +1,8 @@
 """From the points of several views to poses in space: where geometry meets names and settings."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.frame import standard_frame
+from anipose.geometry.keypoints import require_keypoints
+from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
 from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
 from anipose.poses import Frame3D, MultiviewPoses, Poses3D
 
@@ -18,10 +22,26 @@ Array = NDArray[np.float64]
 CamerasUsed = Bool[NDArray[np.bool_], "camera frame keypoint"]
 
 
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """3D poses and what is known of them.
+
+    Attributes:
+        poses: in their frame of reference.
+        cameras_used: (camera, frame, keypoint), the observations that the points were made from. A point that
+            was filled in, from its neighbours in time, has none.
+        covariances: (frame, keypoint, 3, 3) of the points; None where the method has none.
+    """
+
+    poses: Poses3D
+    cameras_used: CamerasUsed
+    covariances: Float[Array, "frame keypoint 3 3"] | None
+
+
 def reconstruct(
     cameras: Cameras, seen: MultiviewPoses, table: Triangulation, *, trial: str
-) -> tuple[Poses3D, CamerasUsed]:
-    """3D poses in their frame of reference, and which cameras (camera, frame, keypoint) they are from.
+) -> Reconstruction:
+    """3D poses from the points of several views.
 
     Args:
         cameras: those of the views, in their order.
@@ -30,49 +50,109 @@ def reconstruct(
         trial: its name, for messages.
 
     Raises:
-        PoseError: a keypoint of the axes is unknown or never seen.
+        PoseError: a keypoint of the axes or constraints is unknown, or never seen.
     """
     good = seen.above(table.score_threshold)
-    points, used = _solve(cameras, good, table)
-    unknown = np.isnan(points).any(axis=-1)
-    if unknown.all():
+    points, used = _each_alone(cameras, good, table)
+    covariances = None
+    if np.isnan(points).all():
+        highest = np.max(seen.scores, initial=-np.inf, where=np.isfinite(seen.scores))
         log.warning(
             "trial %s: no keypoint is seen by two cameras with a score of %g or more, so there are no 3D "
             "points; the highest score is %.2f: lower triangulation.score_threshold",
             trial,
             table.score_threshold,
-            np.nanmax(seen.scores, initial=-np.inf),
+            highest,
         )
-    errors = np.where(used, reprojection_errors(cameras, points, good.points), np.nan)
-    n_cameras = used.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        mean_errors = np.nansum(errors, axis=0) / n_cameras
+    elif table.optim:
+        trajectory = _together(cameras, good, points, table)
+        points, covariances = trajectory.points, trajectory.covariances
+        used = _seen(good)
+    unknown = np.isnan(points).any(axis=-1)
+    used = np.logical_and(used, ~unknown)
     frame = Frame3D() if unknown.all() else _frame(points, seen.keypoints, table)
-    return (
-        Poses3D(
-            keypoints=seen.keypoints,
-            points=frame.from_world(points),
-            errors=np.where(unknown, np.nan, mean_errors),
-            n_cameras=np.where(unknown, np.nan, n_cameras),
-            scores=np.where(unknown, np.nan, np.where(used, good.scores, np.inf).min(axis=0)),
-            frame=frame,
-            frame_numbers=np.arange(seen.n_frames),
-        ),
-        used & ~unknown,
+    if covariances is not None:
+        covariances = frame.rotation @ covariances @ frame.rotation.T
+    poses = _described(cameras, good, points, used, frame)
+    return Reconstruction(poses, used, covariances)
+
+
+def _described(
+    cameras: Cameras,
+    good: MultiviewPoses,
+    points: Float[Array, "frame keypoint 3"],
+    used: CamerasUsed,
+    frame: Frame3D,
+) -> Poses3D:
+    """The points with the mean error, the number and the lowest score of the cameras they are from."""
+    unknown = np.isnan(points).any(axis=-1)
+    from_none = ~used.any(axis=0)
+    n_cameras = used.sum(axis=0)
+    errors = np.where(used, reprojection_errors(cameras, points, good.points), 0).sum(axis=0)
+    return Poses3D(
+        keypoints=good.keypoints,
+        points=frame.from_world(points),
+        errors=np.where(from_none, np.nan, errors / np.maximum(n_cameras, 1)),
+        n_cameras=np.where(unknown, np.nan, n_cameras),
+        scores=np.where(from_none, np.nan, np.where(used, good.scores, np.inf).min(axis=0)),
+        frame=frame,
+        frame_numbers=np.arange(good.n_frames),
     )
 
 
-def _solve(
+def _each_alone(
     cameras: Cameras, good: MultiviewPoses, table: Triangulation
 ) -> tuple[Float[Array, "frame keypoint 3"], CamerasUsed]:
-    """Points (frame, keypoint, 3) in the world of the calibration, and the cameras they are from."""
+    """Every point of every frame for itself, in the world of the calibration, and its cameras."""
     if table.ransac:
         return triangulate_robust(
             cameras, good.points, threshold_px=table.reproj_error_threshold, min_cameras=table.min_cameras
         )
     points = triangulate(cameras, good.points, min_cameras=table.min_cameras)
-    used: NDArray[np.bool_] = np.isfinite(good.points).all(axis=-1) & np.isfinite(points).all(axis=-1)
-    return points, used
+    return points, np.logical_and(_seen(good), np.isfinite(points).all(axis=-1))
+
+
+def _seen(poses: MultiviewPoses) -> CamerasUsed:
+    seen: NDArray[np.bool_] = np.isfinite(poses.points).all(axis=-1)
+    return seen
+
+
+def _together(
+    cameras: Cameras, good: MultiviewPoses, start: Float[Array, "frame keypoint 3"], table: Triangulation
+) -> Trajectory:
+    """All points of a trial at once: smooth in time, with limbs of constant length."""
+    strong, weak = (_columns(pairs, good.keypoints) for pairs in (table.constraints, table.constraints_weak))
+    if table.method == "map":
+        return optimise_map(
+            cameras,
+            good.points,
+            start,
+            constraints=strong,
+            constraints_weak=weak,
+            n_deriv=table.n_deriv_smooth,
+            max_gap=table.max_gap,
+        )
+    return optimise_classic(
+        cameras,
+        good.points,
+        start,
+        constraints=strong,
+        constraints_weak=weak,
+        scale_smooth=table.scale_smooth,
+        scale_length=table.scale_length,
+        scale_length_weak=table.scale_length_weak,
+        n_deriv_smooth=table.n_deriv_smooth,
+        reproj_error_threshold=table.reproj_error_threshold,
+        reproj_loss=table.reproj_loss,
+        max_gap=table.max_gap,
+    )
+
+
+def _columns(pairs: Sequence[tuple[str, str]], keypoints: Sequence[str]) -> NDArray[np.int64]:
+    """Constraints (pair, 2) by the numbers of their keypoints."""
+    names = [name for pair in pairs for name in pair]
+    require_keypoints({"triangulation.constraints": names}, keypoints)
+    return np.array([keypoints.index(name) for name in names], dtype=np.int64).reshape(-1, 2)
 
 
 def _frame(

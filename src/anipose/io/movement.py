@@ -32,6 +32,7 @@ def write_companion(
     unit: str,
     cameras: Sequence[str],
     cameras_used: NDArray[np.bool_],
+    covariances: NDArray[np.float64] | None = None,
 ) -> None:
     """Write 3D poses with their errors and cameras, and a description of every variable.
 
@@ -42,6 +43,7 @@ def write_companion(
         unit: unit of length, that of the calibration board.
         cameras: names.
         cameras_used: (camera, frame, keypoint), whether a point was triangulated from the camera.
+        covariances: (frame, keypoint, 3, 3) of the points, in their frame of reference, where they are known.
 
     Raises:
         DependencyError: xarray or netCDF4 are not installed.
@@ -84,6 +86,12 @@ def write_companion(
         "frame_center": (("space",), poses.frame.center, {"units": unit, "long_name": "origin, rotated"}),
         "frame_number": (("time",), poses.frame_numbers, {"units": "1", "long_name": "frame of the videos"}),
     }
+    if covariances is not None:
+        variables["position_covariance"] = (
+            ("time", "space", "space_other", "keypoints"),
+            covariances.transpose(0, 2, 3, 1),
+            {"units": f"{unit}^2", "long_name": "covariance of the position"},
+        )
     coordinates = {
         "time": poses.frame_numbers / fps if fps else poses.frame_numbers,
         "space": ["x", "y", "z"],
@@ -92,6 +100,8 @@ def write_companion(
         "camera": list(cameras),
         "world_axis": ["x", "y", "z"],
     }
+    if covariances is not None:
+        coordinates["space_other"] = ["x", "y", "z"]
     attributes: dict[str, str | float] = {
         "ds_type": "poses",
         "source_software": "Anipose",

@@ -14,7 +14,7 @@ from anipose.project import Project
 
 log = logging.getLogger(__name__)
 
-# Keys of the table [triangulation] that decide the result, and those that do so with `optim` only.
+# Keys of the table [triangulation] that decide the result: always, with `optim`, and with its classic method.
 KEYS = (
     "score_threshold",
     "min_cameras",
@@ -24,15 +24,8 @@ KEYS = (
     "axes",
     "reference_point",
 )
-OPTIM_KEYS = (
-    "constraints",
-    "constraints_weak",
-    "scale_smooth",
-    "scale_length",
-    "scale_length_weak",
-    "n_deriv_smooth",
-    "reproj_loss",
-)
+OPTIM_KEYS = ("optim_method", "n_deriv_smooth", "constraints", "constraints_weak", "max_gap")
+CLASSIC_KEYS = ("scale_smooth", "scale_length", "scale_length_weak", "reproj_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +62,7 @@ class Triangulate(Job):
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
                     poses_3d=trial.poses_3d_raw,
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
-                    triangulation=table.only(*KEYS, *(OPTIM_KEYS if table.optim else ())),
+                    triangulation=_narrowed(table),
                     cameras={camera: view.settings.only("offset") for camera, view in trial.views.items()},
                     units=session.config.calibration.units,
                 )
@@ -89,13 +82,17 @@ class Triangulate(Job):
         }
         _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
         seen = MultiviewPoses.from_views(views)
-        poses, used = reconstruct(
-            calibrated.subset(names), seen, self.triangulation, trial=self.poses_3d.stem
-        )
-        write_poses_3d(self.poses_3d, poses)
+        found = reconstruct(calibrated.subset(names), seen, self.triangulation, trial=self.poses_3d.stem)
+        write_poses_3d(self.poses_3d, found.poses)
         if self.companion is not None:
             write_companion(
-                self.companion, poses, fps=None, unit=self.units, cameras=names, cameras_used=used
+                self.companion,
+                found.poses,
+                fps=None,
+                unit=self.units,
+                cameras=names,
+                cameras_used=found.cameras_used,
+                covariances=found.covariances,
             )
 
     def _usable(self, calibrated: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,8 +105,8 @@ class Triangulate(Job):
         usable = tuple(name for name in self.poses_2d if name in calibrated)
         if len(usable) < 2:
             raise PoseError(
-                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, but {self.calibration} has "
-                f"{', '.join(calibrated)}; two of the same name are needed. Calibrate the others, or correct "
+                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, but {self.calibration} "
+                f"has {', '.join(calibrated)}; two of the same name are needed. Calibrate the others, or correct "
                 "triangulation.cam_regex so that the names are the same"
             )
         if missing:
@@ -121,6 +118,14 @@ class Triangulate(Job):
                 ", ".join(usable),
             )
         return usable
+
+
+def _narrowed(table: config.Triangulation) -> config.Triangulation:
+    """The keys that can change the result, with the method that they mean written out."""
+    if not table.optim:
+        return table.only(*KEYS)
+    with_method = table.model_copy(update={"optim_method": table.method})
+    return with_method.only(*KEYS, *OPTIM_KEYS, *(CLASSIC_KEYS if table.method == "anipose" else ()))
 
 
 def _tell_lengths(trial: str, n_frames: Mapping[str, int]) -> None:
