@@ -37,7 +37,7 @@ from anipose.io.poses_2d import write_poses_2d
 from anipose.poses import Poses2D
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(
     r"(?P<comments>(?:^[ ]*<!--[^\n]*-->\n)*)"
     r"^(?P<indent>[ ]*)```(?P<language>[a-z]*)[^\n]*\n(?P<code>.*?)^[ ]*```$",
