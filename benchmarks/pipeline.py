@@ -86,7 +86,10 @@ def main() -> None:
                 (f"run-data --jobs {n_jobs}", ("run-data", "--jobs", str(n_jobs))),
                 ("again, nothing to do", ("run-data", "--jobs", str(n_jobs))),
                 ("status", ("status",)),
-                (f"angles changed --jobs {n_jobs}", ("run-data", "--jobs", str(n_jobs), "--set", 'angles.tail=["shoulder","hip","tail"]')),
+                (
+                    f"angles changed --jobs {n_jobs}",
+                    ("run-data", "--jobs", str(n_jobs), "--set", 'angles.tail=["shoulder","hip","tail"]'),
+                ),
             ):
                 clock, cpu, memory = measure(root, *words)
                 print(f"{what:<34}{clock:>9.2f}{cpu:>9.2f}{memory:>7.0f}")

@@ -362,7 +362,8 @@ def test_defaults_of_the_peer() -> None:
     assert (points.type, points.medfilt, points.offset_threshold) == (("medfilt",), 13, 25)
     assert (points.score_threshold, points.spline, points.n_back) == (0.05, True, 5)
     assert (points_3d.medfilt, points_3d.offset_threshold) == (17, 15)
-    assert not any([points.enabled, points_3d.enabled, triangulation.ransac, triangulation.optim])
+    assert not any([points.enabled, points_3d.enabled, triangulation.optim])
+    assert triangulation.ransac  # not the peer's: its robust triangulation took hours
 
 
 # Layers
@@ -442,11 +443,11 @@ def test_overrides_with_quotes() -> None:
 
 
 def test_only_keeps_the_named_keys() -> None:
-    table = Triangulation(score_threshold=0.5, ransac=True, constraints=(("a", "b"),))
+    table = Triangulation(score_threshold=0.5, ransac=False, constraints=(("a", "b"),))
     narrowed = table.only("score_threshold", "constraints")
     assert narrowed.settings() == {"score_threshold": 0.5, "constraints": [["a", "b"]]}
     assert narrowed.model_fields_set == {"score_threshold", "constraints"}
-    assert narrowed.ransac is False
+    assert narrowed.ransac is True
     assert narrowed == table.model_copy(update={"ransac": True}).only("score_threshold", "constraints")
     assert pickle.loads(pickle.dumps(narrowed)).settings() == narrowed.settings()
     assert Triangulation.TABLE == "triangulation"
@@ -621,3 +622,11 @@ def test_no_override_is_a_crash(override: str) -> None:
         load_config([], [override])
     except ConfigError as error:
         assert str(error).startswith("--set")  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("given", "method"),
+    [({}, "map"), ({"scale_smooth": 2}, "anipose"), ({"scale_smooth": 2, "optim_method": "map"}, "map")],
+)
+def test_weights_of_the_peer_mean_its_method(given: dict[str, object], method: str) -> None:
+    assert Triangulation.model_validate(given).method == method

@@ -113,8 +113,7 @@ def _each_alone(
 
 
 def _seen(poses: MultiviewPoses) -> CamerasUsed:
-    seen: NDArray[np.bool_] = np.isfinite(poses.points).all(axis=-1)
-    return seen
+    return np.asarray(np.isfinite(poses.points).all(axis=-1))
 
 
 def _together(
