@@ -1,5 +1,7 @@
 """Pages that are written from the program when the docs are built, so that they are never out of date."""
 
+import re
+
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -19,46 +21,31 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def commands_markdown() -> str:
     """Every command with its options, from what click knows of it."""
     context = click.Context(main, info_name="anipose")
-    aliases = {command.name: command.aliases for command in COMMANDS}
-    shared = _shared_options()
+    steps = {command.name: command for command in COMMANDS}
     parts = [
         "# Commands\n",
-        "Names may be written with `-` or `_`. Options come after the name of the command, except "
-        "`--config`, which comes before it.\n",
-        _options([option for option in main.params if isinstance(option, click.Option)], context),
+        "Names may have `-` or `_`. Options come after the name of the command, except `--config`.\n",
+        _options(main, context),
         "## Options of the steps\n",
-        "All commands that run steps have these:\n",
-        _options(shared, context),
+        f"All the commands from `{COMMANDS[0].name}` to `{COMMANDS[-1].name}` have these:\n",
+        _options(main.commands[COMMANDS[0].name], context),
     ]
     for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        if command is None or command.hidden:
-            continue
-        own = [p for p in command.params if isinstance(p, click.Option) and p.name not in _names(shared)]
+        command = main.commands[name]
         arguments = [f"[{str(p.name).upper()}]" for p in command.params if isinstance(p, click.Argument)]
         usage = " ".join(["anipose", name, *arguments, "[OPTIONS]"])
-        also = "".join(f" Also called `{alias}`." for alias in aliases.get(name, ()))
+        also = "".join(f" Also called `{alias}`." for alias in steps[name].aliases) if name in steps else ""
         parts += [f"## {name}\n", f"`{usage}`\n", f"{_text(command)}{also}\n"]
-        if own:
-            parts.append(_options(own, context))
+        if name not in steps:
+            parts.append(_options(command, context))
     return "\n".join(parts)
-
-
-def _shared_options() -> list[click.Option]:
-    """The options that every command that runs steps has."""
-    step = main.commands[COMMANDS[0].name]
-    return [option for option in step.params if isinstance(option, click.Option)]
-
-
-def _names(options: list[click.Option]) -> set[str | None]:
-    return {option.name for option in options}
 
 
 def _text(command: click.Command) -> str:
     return " ".join((command.help or "").split())
 
 
-def _options(options: list[click.Option], context: click.Context) -> str:
-    rows = [option.get_help_record(context) for option in options]
-    lines = [f"| `{row[0]}` | {row[1]} |" for row in rows if row is not None]
-    return "\n".join(["| option | |", "|---|---|", *lines, ""])
+def _options(command: click.Command, context: click.Context) -> str:
+    records = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
+    rows = [f"| `{record[0]}` | {re.sub(r' *\[x.*', '', record[1])} |" for record in records if record]
+    return "\n".join(["| option | |", "|---|---|", *rows, ""])
