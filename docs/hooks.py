@@ -1,7 +1,5 @@
 """Pages that are written from the program when the docs are built, so that they are never out of date."""
 
-import re
-
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -47,5 +45,5 @@ def _text(command: click.Command) -> str:
 
 def _options(command: click.Command, context: click.Context) -> str:
     records = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
-    rows = [f"| `{record[0]}` | {re.sub(r' *\[x.*', '', record[1])} |" for record in records if record]
+    rows = [f"| `{record[0]}` | {record[1].partition('  [')[0]} |" for record in records if record]
     return "\n".join(["| option | |", "|---|---|", *rows, ""])
