@@ -1,6 +1,7 @@
 """Running jobs: here, on processes and on a scheduler; and what goes wrong."""
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -261,6 +262,32 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
         execute(plan(tmp_path), scheduler="tcp://127.0.0.1:9")
 
 
+@pytest.mark.slow
+def test_a_worker_without_anipose(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    make_raw(tmp_path, ["s1"])
+    # A virtual environment that has what is installed here, except for anipose.
+    site = Path(distributed.__file__).parents[1]
+    (tmp_path / "site").mkdir()
+    for item in site.iterdir():
+        if "anipose" not in item.name:
+            (tmp_path / "site" / item.name).symlink_to(item)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        "from distributed.cli.dask_worker import main; main()"
+    )
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as workers:
+        command = [sys._base_executable, "-I", "-c", code, workers.scheduler_address, "--no-nanny"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as worker:
+            with distributed.Client(workers, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=30)
+            with pytest.raises(
+                WorkerError, match=r"^anipose is not installed for tcp://.*\. Install version "
+            ):
+                execute(plan(tmp_path), scheduler=workers.scheduler_address)
+            worker.terminate()
+
+
 def test_a_cluster_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
     make_raw(tmp_path, ["s1"])
@@ -289,7 +316,7 @@ def test_a_cluster_whose_commands_are_elsewhere(tmp_path: Path, monkeypatch: pyt
 def test_a_queue_of_batch_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its workers are started by batch scripts, here run at once by dask-jobqueue's stand-in for a queue."""
     pytest.importorskip("dask_jobqueue")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     make_raw(tmp_path, ["s1"])
     table = {"type": "local", "cores": 1, "processes": 1, "memory": "1GB", "interface": "lo"}
     results = execute(plan(tmp_path), cluster={**table, "local_directory": str(tmp_path)}, n_jobs=1)

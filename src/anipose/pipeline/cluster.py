@@ -1,6 +1,7 @@
 """Tasks on the workers of a dask.distributed scheduler: a running one, or one in the queue of a cluster."""
 
 import importlib
+import importlib.metadata
 import logging
 import shutil
 import uuid
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
+_PACKAGE = "anipose"
 _CONNECT_SECONDS = 10
 
 
@@ -49,6 +51,7 @@ def run_on_cluster(
                 "leave out --scheduler to run on this machine"
             ) from error
         with client:
+            _require_anipose(client)
             _warn_if_none_fits(client, tasks)
             _run_on_client(distributed, client, tasks, watcher)
 
@@ -97,6 +100,25 @@ def _queue(table: Mapping[str, Any], n_jobs: int) -> Iterator[Any]:
     with cluster:
         cluster.scale(jobs=n_jobs)
         yield cluster
+
+
+def _require_anipose(client: Any) -> None:
+    """A worker or scheduler that cannot import a task may end, or drop it, without a word to us."""
+    version = importlib.metadata.version
+    here = version(_PACKAGE)
+    try:
+        found = {"the scheduler": client.run_on_scheduler(version, _PACKAGE)}
+    except importlib.metadata.PackageNotFoundError as error:
+        found = {"the scheduler": error}
+    found |= client.run(version, _PACKAGE, on_error="return")
+    without = sorted(name for name, answer in found.items() if not isinstance(answer, str))
+    if without:
+        raise WorkerError(
+            f"anipose is not installed for {', '.join(without)}. Install version {here} in the "
+            "environments of the scheduler and of all its workers"
+        )
+    if others := sorted({answer for answer in found.values() if answer != here}):
+        logger.warning("workers have other versions of anipose: %s, here %s", ", ".join(others), here)
 
 
 def _warn_if_none_fits(client: Any, tasks: Mapping[str, Task[R]]) -> None:
