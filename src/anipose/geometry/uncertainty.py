@@ -4,20 +4,30 @@ The inverse of the curvature is a covariance if the animal moves as the model ha
 smoother than that at most times, and limbs tie keypoints together, which the inverse leaves out. So a
 part of the recording is made again from its own solution, with fresh noise; how far its solution is from
 where it was made gives one factor per keypoint.
+
+That trusts the cameras to disagree by noise alone. Where they disagree for good, since the calibration is
+off or "the haunch" is not the same spot from left and from right, the others fail to predict what a camera
+saw by more than they should: then a second factor makes the covariance as wide as it has to be.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from anipose.geometry.banded import Field
 from anipose.geometry.noise import curvature_inverse, efficiency, sample
 from anipose.geometry.objective import Objective, minimise
 from anipose.geometry.posterior import full_matrices
-from anipose.geometry.reprojection import GemanMcClure, Observations, weighted_errors
+from anipose.geometry.reprojection import (
+    GemanMcClure,
+    Observations,
+    projected_variances,
+    weighted_errors,
+)
+from anipose.geometry.starts import observable
 from anipose.geometry.windows import OVERLAP_FRAMES, Model, Recording, objective_of, widened, windows
 
 Array = NDArray[np.float64]
@@ -30,6 +40,14 @@ TWICE_SMOOTHED = 1.05
 # Quantiles of chi-squared with 3 degrees of freedom, from scipy.stats.chi2.ppf([0.5, 0.68, 0.8, 0.9], 3).
 LEVELS = (0.5, 0.68, 0.8, 0.9)
 CHI_SQUARED = np.array([2.3659739, 3.5058788, 4.6416277, 6.2513886])
+# To predict one camera from the others: so many cameras, in so many frames.
+MAX_LEFT_OUT, LEFT_OUT_FRAMES = 4, 500
+# Half of all |errors| are below this, in standard deviations; and the standard error of that, relative, is
+# 1.17/sqrt(number).
+MEDIAN_ERROR, MEDIAN_SPREAD = 0.6745, 1.17
+# Errors of so many neighbouring frames count as one.
+ALIKE_FRAMES = 20
+MOST_DISAGREEMENT = 1e4
 # The factor of a keypoint counts as if so many points had the factor of all: errors of neighbouring
 # frames are alike, so the points of a keypoint say less than their number.
 SHARED_POINTS = 200.0
@@ -46,8 +64,8 @@ def covariances(recording: Recording, model: Model, field: Field) -> Float[Array
         at = objective.evaluate(field[:, :, frames])
         found = curvature_inverse(objective, at, information=information).covariances
         result[:, :, part] = found[:, :, part.start - frames.start : part.stop - frames.start]
-    factors = _factors(recording, model, loss, field, result)
-    return result * factors[:, None]
+    result *= _factors(recording, model, loss, field, result)[:, None]
+    return result * _disagreement(recording, model, loss, field)[:, None]
 
 
 def _loss(model: Model) -> GemanMcClure:
@@ -106,3 +124,71 @@ def _excess(squares: Sequence[Array]) -> Float[Array, "keypoint"]:
         alone = float(np.mean(np.quantile(own, LEVELS) / CHI_SQUARED)) if len(own) else shared
         factors.append((len(own) * alone + SHARED_POINTS * shared) / (len(own) + SHARED_POINTS))
     return TWICE_SMOOTHED * np.array(factors)
+
+
+def _disagreement(
+    recording: Recording, model: Model, loss: GemanMcClure, field: Field
+) -> Float[Array, "keypoint"]:
+    """What the covariances have to be multiplied by so that cameras predict each other; at least 1.
+
+    With two cameras, nobody can tell.
+    """
+    n_cameras, n_frames = len(recording.cameras), field.shape[2]
+    n_keypoints = field.shape[1]
+    if n_cameras < 3:
+        return np.ones(n_keypoints)
+    middle = max(n_frames - LEFT_OUT_FRAMES, 0) // 2
+    frames = slice(middle, min(middle + LEFT_OUT_FRAMES, n_frames))
+    errors: list[list[Array]] = [[] for _ in range(n_keypoints)]
+    variances: list[list[Array]] = [[] for _ in range(n_keypoints)]
+    for left_out in range(0, n_cameras, -(-n_cameras // MAX_LEFT_OUT)):
+        error, variance, known = _predicted(recording, model, loss, field, frames, left_out)
+        for keypoint in range(n_keypoints):
+            errors[keypoint].append(error[:, keypoint, known[keypoint]].ravel())
+            variances[keypoint].append(variance[:, keypoint, known[keypoint]].ravel())
+    pairs = zip(errors, variances, strict=True)
+    return np.array([_widening(np.concatenate(e), np.concatenate(v)) for e, v in pairs])
+
+
+def _predicted(
+    recording: Recording, model: Model, loss: GemanMcClure, field: Field, frames: slice, left_out: int
+) -> tuple[
+    Float[Array, "2 keypoint frame"],
+    Float[Array, "2 keypoint frame"],
+    Bool[NDArray[np.bool_], "keypoint frame"],
+]:
+    """Errors of a camera's predicted pixels and their variances, in units of its noise; which there are."""
+    others = recording.points[:, frames].copy()
+    others[left_out] = np.nan
+    seen = np.asarray(np.isfinite(others).all(axis=-1))
+    known = observable(seen, order=model.order, max_gap=None) & recording.exists[:, frames]
+    without = objective_of(Recording(recording.cameras, others, known), model, slice(0, known.shape[1]))
+    at, _ = minimise(without, field[:, :, frames], ftol=1e-3)
+    spread = curvature_inverse(without, at, information=efficiency(loss).information).covariances
+    # The camera alone: what it saw, and how its pixels vary with the points.
+    alone = replace(recording, cameras=recording.cameras[left_out : left_out + 1])
+    alone = replace(alone, points=recording.points[left_out : left_out + 1])
+    seen_alone = objective_of(
+        alone, replace(model, weights=model.weights[left_out : left_out + 1]), frames
+    ).observations
+    flat = at.points.reshape(3, -1)
+    error = weighted_errors(seen_alone, flat)[:, 0].reshape(2, *known.shape)
+    variance = projected_variances(seen_alone, flat, spread.reshape(6, -1))[:, 0].reshape(2, *known.shape)
+    known &= np.isfinite(error).all(axis=0) & (variance > 0).all(axis=0)
+    return error, variance, known
+
+
+def _widening(errors: Float[Array, "value"], variances: Float[Array, "value"]) -> float:
+    """The least k >= 1 with errors no larger than noise 1 and k times their variances explain."""
+    n_independent = len(errors) / ALIKE_FRAMES
+    if n_independent < 5:
+        return 1.0
+    allowed = MEDIAN_ERROR * (1 + 2 * MEDIAN_SPREAD / np.sqrt(n_independent))
+    low, high = 1.0, MOST_DISAGREEMENT
+    if np.median(np.abs(errors) / np.sqrt(1 + low * variances)) <= allowed:
+        return low
+    while high > 1.01 * low:
+        middle = np.sqrt(low * high)
+        too_narrow = np.median(np.abs(errors) / np.sqrt(1 + middle * variances)) > allowed
+        low, high = (middle, high) if too_narrow else (low, middle)
+    return float(high)
