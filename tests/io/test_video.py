@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from anipose.errors import FileAccessError, FileFormatError
-from anipose.io.video import VideoWriter, probe, read_bgr, read_gray
+from anipose.io.video import probe, read_bgr, read_gray
+from anipose.io.video_writer import VideoWriter
 
 SIZE = (200, 120)
 N_FRAMES = 40

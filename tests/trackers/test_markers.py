@@ -12,7 +12,8 @@ from anipose.demo.animal import KEYPOINTS, walk
 from anipose.demo.render import HUES, film
 from anipose.demo.rig import make_rig
 from anipose.errors import ConfigError
-from anipose.io.video import VideoWriter
+from anipose.io.poses_2d import read_poses_2d
+from anipose.io.video_writer import VideoWriter
 from anipose.trackers.base import Tracker
 from anipose.trackers.markers import MarkerTracker, track
 
@@ -194,8 +195,8 @@ def test_videos_of_the_demo(tmp_path: Path) -> None:
         for image in film(camera, animal, np.random.default_rng(4)):
             writer.write(image)
     tracker: Tracker = MarkerTracker(settings(dict(HUES), area=(16, 400), gate=30))
-    ((video, poses),) = tracker.track_videos([path])
-    assert (video, poses.keypoints, poses.n_frames) == (path, KEYPOINTS, 40)
+    poses = read_poses_2d(tracker.track(path, tmp_path, lambda done, total: None))
+    assert (poses.keypoints, poses.n_frames) == (KEYPOINTS, 40)
     error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
     good = poses.scores > 0.65
     # Whole markers are within a quarter of a pixel; the rest are partly behind a bone, and the score says so.

@@ -24,7 +24,7 @@ from anipose.io.calibration import write_calibration
 from anipose.io.files import write_text
 from anipose.io.number_csv import read_numbers
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
-from anipose.io.video import VideoWriter
+from anipose.io.video_writer import VideoWriter
 from anipose.poses import Frame3D, Poses3D
 
 Degrees = Float[np.ndarray, "frame"]

@@ -1,4 +1,4 @@
-"""Videos: what is in them, their frames one after the other, and writing new ones.
+"""Videos: what is in them, and their frames one after the other.
 
 What a container says about itself is often wrong, so frames are counted by reading all packets.
 The readers give exactly that many frames, each at its own number: a frame that cannot be decoded is
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import av
 import cv2
@@ -22,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anipose.errors import FileFormatError
-from anipose.io.files import atomic_path, require_file
+from anipose.io.files import require_file
+from anipose.io.yuv import BT709, FULL_RANGE, LIMITED_RANGE, ColourSpace, Yuv
 
 logger = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
+_Picture = TypeVar("_Picture")
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
@@ -36,9 +37,9 @@ LUMA_FIRST = frozenset(
     + [f"{yuv}{sampling}p" for yuv in ("yuv", "yuvj") for sampling in (410, 411, 420, 422, 440, 444)]
 )
 
-# Codes of ITU-T H.273 as FFmpeg has them. OpenCV's YUV conversions compute BT.601 in limited range.
-BT709, BT601 = 1, 6
-LIMITED_RANGE, FULL_RANGE = 1, 2
+# A frame rate counts as constant if no time stamp is farther from it than this part of a frame: containers
+# round times to milliseconds, and a frame that was left out moves the others by half a frame or more.
+CONSTANT_WITHIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class VideoInfo:
         n_frames: number of frames that the readers give.
         duration: n_frames / fps, seconds.
         codec: FFmpeg's name of the codec.
+        rate: mean frame rate, exactly; None if the file has none.
+        times: seconds from the first frame to each, where the rate varies; None where it is constant.
     """
 
     width: int
@@ -60,6 +63,8 @@ class VideoInfo:
     n_frames: int
     duration: float
     codec: str
+    rate: Fraction | None = None
+    times: NDArray[np.float64] | None = None
 
 
 def probe(path: Path) -> VideoInfo:
@@ -71,7 +76,8 @@ def probe(path: Path) -> VideoInfo:
         if first is None:
             raise _no_frame(path, stream.codec_context.name)
         height, width = _upright(_gray(first), first).shape
-        fps = float(stream.average_rate or stream.guessed_rate or np.nan)
+        rate = stream.average_rate or stream.guessed_rate
+        fps = float(rate or np.nan)
         return VideoInfo(
             width=width,
             height=height,
@@ -79,6 +85,8 @@ def probe(path: Path) -> VideoInfo:
             n_frames=index.n_frames,
             duration=index.n_frames / fps,
             codec=stream.codec_context.name,
+            rate=rate,
+            times=index.varying_times(fps, float(stream.time_base)),
         )
 
 
@@ -92,86 +100,9 @@ def read_bgr(path: Path) -> Iterator[Image]:
     return _images(path, cv2.IMREAD_COLOR) if path.is_dir() else _frames(path, _bgr)
 
 
-class VideoWriter:
-    """H.264 in an mp4, whole or not at all: the file appears when the `with` block ends well.
-
-    The same frames give the same bytes. Sizes are made even, which yuv420p needs, by repeating the
-    last column and row.
-
-    Args:
-        path: where to write.
-        fps: frame rate.
-        size: (width, height) of the frames, pixels.
-        crf: quality, 0 (lossless) to 51; 18 can hardly be told from the original.
-        preset: of x264, from ultrafast to veryslow: size of the file against time.
-    """
-
-    def __init__(
-        self, path: Path, fps: float, size: tuple[int, int], *, crf: int = 18, preset: str = "veryfast"
-    ) -> None:
-        self._path = path
-        self._fps = Fraction(fps).limit_denominator(1001)
-        self._size = size
-        self._options = {"crf": str(crf), "preset": preset}
-
-    def __enter__(self) -> Self:
-        self._file = self._opened()
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return self._file.__exit__(kind, error, trace)
-
-    @contextmanager
-    def _opened(self) -> Iterator[None]:
-        # bitexact keeps the version of the muxer out of the file, so that it depends on the frames only.
-        muxer = {"fflags": "+bitexact", "movflags": "+faststart"}
-        with (
-            atomic_path(self._path) as partial,
-            av.open(str(partial), "w", format="mp4", options=muxer) as container,
-        ):
-            stream = container.add_stream("libx264", rate=self._fps, options=self._options)
-            stream.width, stream.height = (side + side % 2 for side in self._size)
-            stream.pix_fmt = "yuv420p"
-            stream.codec_context.thread_count = 1
-            stream.codec_context.colorspace = BT601
-            stream.codec_context.color_range = LIMITED_RANGE
-            self._container, self._stream = container, stream
-            yield
-            container.mux(stream.encode(None))
-
-    def write(self, image: Image) -> None:
-        """Append a frame: (height, width, 3) blue, green, red, or (height, width) grey."""
-        height, width = image.shape[:2]
-        if (width, height) != self._size:
-            raise ValueError(f"the frame is {width}x{height}, the video {self._size[0]}x{self._size[1]}")
-        if image.ndim == 2:
-            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-        image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        self._container.mux(self._stream.encode(_yuv_frame(image)))
-
-
-def _yuv_frame(image: Image) -> Any:
-    """A frame for the encoder: (height, width, 3) blue, green, red as yuv420p.
-
-    OpenCV takes the colour of 2 x 2 pixels from the first of them, which would move all colours half a
-    pixel to the right and down; here it is their mean. x264 reads a little of the padding behind each
-    line, which `VideoFrame.from_ndarray` leaves to chance: the same pictures would not always give the
-    same file.
-    """
-    height, width = image.shape[:2]
-    blocks = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    blocks = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
-    luma, chroma = (cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).ravel() for picture in (image, blocks))
-    samples = [luma[: height * width], *np.split(chroma[height * width :], 2)]
-    frame = av.VideoFrame(width, height, "yuv420p")
-    for plane, values in zip(frame.planes, samples, strict=True):
-        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        lines[:, plane.width :] = 0
-        lines[: plane.height, : plane.width] = values.reshape(plane.height, plane.width)
-    return frame
+def read_yuv(path: Path) -> Iterator[Yuv | None]:
+    """Frames of a video as its codec has them, not to be changed; None where one cannot be decoded."""
+    return _pictures(path, _yuv)
 
 
 @contextmanager
@@ -261,29 +192,52 @@ class _Index:
             expected=max(len(shown), promised - hidden),
         )
 
+    def varying_times(self, fps: float, unit_s: float) -> NDArray[np.float64] | None:
+        """Seconds from the first frame to each, if that is not a constant rate."""
+        if len(self.times) < 3 or not np.isfinite(fps):
+            return None
+        seconds = unit_s * (np.array(self.times) - self.times[0])
+        deviation = np.abs(seconds - np.arange(len(seconds)) / fps).max() * fps
+        return seconds if deviation > CONSTANT_WITHIN else None
+
     def number(self, time: int | None, following: int) -> int:
         """Number of the frame that is shown at a time; without time stamps, the following one."""
         return following if time is None or not self.times else bisect_left(self.times, time)
 
 
 def _frames(path: Path, convert: Callable[[Any], Image]) -> Iterator[Image]:
+    """Every frame of the video; what cannot be decoded is black."""
+    black: Image | None = None
+    waiting = 0
+    for picture in _pictures(path, lambda frame: _upright(convert(frame), frame)):
+        if picture is not None:
+            black = np.zeros_like(picture)
+            yield from (black.copy() for _ in range(waiting))
+            waiting = 0
+            yield picture
+        elif black is None:
+            waiting += 1
+        else:
+            yield black.copy()
+
+
+def _pictures(path: Path, convert: Callable[[Any], _Picture]) -> Iterator[_Picture | None]:
+    """Every frame of the video, in its order; None for one that cannot be decoded."""
     index = _Index.of(path)
     following = readable = 0
-    picture: Image | None = None
     with _open(path) as container:
         for frame in _decoded(container):
             number = index.number(frame.pts, following)
             if not following <= number < index.n_frames:
                 continue
-            picture = _upright(convert(frame), frame)
             for _ in range(following, number):
-                yield np.zeros_like(picture)
-            yield picture
+                yield None
+            yield convert(frame)
             readable, following = readable + 1, number + 1
-        if picture is None:
+        if not readable:
             raise _no_frame(path, container.streams.video[0].codec_context.name)
     for _ in range(following, index.n_frames):
-        yield np.zeros_like(picture)
+        yield None
     if readable < index.expected:
         logger.warning(
             "%s is damaged or was cut off: %d of %d frames can be read%s; copy it again if you can",
@@ -299,6 +253,16 @@ def _upright(picture: Image, frame: Any) -> Image:
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
+def _yuv(frame: Any) -> Yuv:
+    """The frame as it is, where it is 8-bit yuv420p already, or converted by FFmpeg."""
+    space = ColourSpace.of(frame)
+    if frame.format.name not in ("yuv420p", "yuvj420p"):
+        frame, space = frame.reformat(format="yuv420p", dst_color_range=LIMITED_RANGE), space.limited
+    turns = round(frame.rotation / 90) % 4
+    y, u, v = (np.rot90(_lines(frame, number), turns) for number in range(3))
+    return Yuv(y, u, v, space)
+
+
 def _gray(frame: Any) -> Image:
     if frame.format.name not in LUMA_FIRST:
         gray: Image = frame.to_ndarray(format="gray")
@@ -308,9 +272,14 @@ def _gray(frame: Any) -> Image:
 
 def _plane(frame: Any, number: int) -> Image:
     """A plane of 8-bit samples, without the padding at the end of its lines; a copy."""
+    return _lines(frame, number).copy()
+
+
+def _lines(frame: Any, number: int) -> Image:
+    """A plane of 8-bit samples in the memory of the decoder."""
     plane = frame.planes[number]
     lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return lines[: plane.height, : plane.width].copy()
+    return lines[: plane.height, : plane.width]
 
 
 def _bgr(frame: Any) -> Image:

@@ -1,0 +1,151 @@
+"""Writing videos: H.264 in an mp4, which every browser, player and library opens."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import cv2
+
+from anipose.io.files import atomic_path
+from anipose.io.video import Image
+from anipose.io.yuv import FULL_RANGE, LIMITED_RANGE, ColourSpace, Yuv, even
+
+logger = logging.getLogger(__name__)
+
+# Time stamps of videos without a constant rate, per second: a multiple of all usual rates.
+TICKS = 90000
+
+# The highest frame rate written; faster ones are played more slowly. Players give up far below it.
+MAX_RATE = 1000
+
+# Where the width is no multiple of this, the "macroblock tree" of x264 reads behind the lines of its own
+# tables, and the same pictures give different files from one time to the next: 25 of 25 films of equal frames
+# were equal for widths of 128, 256, 384, 640 and 768, and never for 14 others (x264 165, AVX-512).
+REPRODUCIBLE_WIDTH = 128
+
+# Frames that x264 works on at once. The number is fixed, since the bytes depend on it.
+ENCODER_THREADS = 2
+
+# Encoders in graphics cards, and how each is told a quality from 0 to 51, as in `crf`.
+HARDWARE: Mapping[str, Mapping[str, str]] = {
+    "h264_nvenc": {"rc": "vbr", "cq": "{quality}", "preset": "p5", "b": "0"},
+    "h264_qsv": {"global_quality": "{quality}", "preset": "medium"},
+    "h264_amf": {"rc": "cqp", "qp_i": "{quality}", "qp_p": "{quality}"},
+    "h264_videotoolbox": {"q": "{quality}"},
+}
+
+
+class VideoWriter:
+    """H.264 in an mp4, whole or not at all: the file appears when the `with` block ends well.
+
+    The same frames give the same bytes. Sizes are made even, which yuv420p needs, by repeating the
+    last column and row.
+
+    Args:
+        path: where to write.
+        fps: frame rate.
+        size: (width, height) of the frames, pixels.
+        crf: quality, 0 (lossless) to 51; 18 can hardly be told from the original.
+        preset: of x264, from ultrafast to veryslow: size of the file against time.
+        space: how colours are written.
+        timed: whether `write_yuv` is given the time of each frame, instead of a constant rate.
+        encoder: FFmpeg's name of the encoder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fps: Fraction | float,
+        size: tuple[int, int],
+        *,
+        crf: int = 18,
+        preset: str = "veryfast",
+        space: ColourSpace | None = None,
+        timed: bool = False,
+        encoder: str = "libx264",
+    ) -> None:
+        self._path = path
+        self._rate = min(Fraction(fps).limit_denominator(1001), Fraction(MAX_RATE))
+        self._size = size
+        self._space = space or ColourSpace()
+        self._time_base = Fraction(1, TICKS) if timed else 1 / self._rate
+        self._timed = timed
+        self._encoder = encoder
+        tree = {} if size[0] % REPRODUCIBLE_WIDTH == 0 else {"mbtree": "0"}
+        quality = HARDWARE.get(encoder, {"crf": "{quality}", "preset": preset, **tree})
+        self._options = {key: value.format(quality=crf) for key, value in quality.items()}
+        self.n_frames = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._opened()
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._file.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        # bitexact keeps the version of the muxer out of the file, so that it depends on the frames only.
+        muxer = {"fflags": "+bitexact", "movflags": "+faststart"}
+        with (
+            atomic_path(self._path) as partial,
+            av.open(str(partial), "w", format="mp4", options=muxer) as container,
+        ):
+            stream = container.add_stream(self._encoder, rate=self._rate, options=self._options)
+            stream.width, stream.height = even(self._size)
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.time_base = self._time_base
+            stream.codec_context.thread_count = ENCODER_THREADS
+            stream.codec_context.colorspace = self._space.matrix
+            stream.codec_context.color_range = FULL_RANGE if self._space.full_range else LIMITED_RANGE
+            self._container, self._stream = container, stream
+            yield
+            container.mux(stream.encode(None))
+
+    def write(self, image: Image) -> None:
+        """Append a frame: (height, width, 3) blue, green, red, or (height, width) grey."""
+        height, width = image.shape[:2]
+        if (width, height) != self._size:
+            raise ValueError(f"the frame is {width}x{height}, the video {self._size[0]}x{self._size[1]}")
+        if image.ndim == 2:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        self.write_yuv(Yuv.of_bgr(image, self._space))
+
+    def write_yuv(self, picture: Yuv, seconds: float | None = None) -> None:
+        """Append a picture; its memory must not be changed afterwards.
+
+        Args:
+            seconds: when it is shown, if the rate is not constant; later than the one before.
+        """
+        if picture.frame is None:
+            copy = Yuv.blank(even(picture.size), picture.space)
+            copy.paste(picture)
+            picture = copy
+        frame: Any = picture.frame
+        frame.time_base = self._time_base
+        frame.pts = self.n_frames if seconds is None else round(seconds * TICKS)
+        self._container.mux(self._stream.encode(frame))
+        self.n_frames += 1
+
+
+def hardware_encoder() -> str | None:
+    """The first encoder in a graphics card that works here."""
+    for name in HARDWARE:
+        try:
+            context = av.CodecContext.create(name, "w")
+            context.width, context.height, context.pix_fmt = 256, 256, "yuv420p"
+            context.time_base = Fraction(1, 25)
+            context.open()
+        except (av.error.FFmpegError, ValueError):
+            continue
+        return name
+    return None
