@@ -524,6 +524,9 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     '"medfilt", "viterbi", "autoencoder", "autoencoder_points", or a list of them': st.sampled_from(
         ["viterbi", ["medfilt"], ["viterbi", "autoencoder"]]
     ),
+    'tables [[tracker.rules]], each with videos = "pattern" and model_folder = "path"': st.lists(
+        st.fixed_dictionaries({"videos": names, "model_folder": names}), max_size=2
+    ),
     AXES.removeprefix("should be "): st.just([["z", "a", "b"], ["X", "a", "c"]]),
     ANGLE.removeprefix("should be "): st.sampled_from(
         [["a", "b", "c"], ["flex", "a", "b", "c"], ["chain", "a", "b/", "c", "d"]]

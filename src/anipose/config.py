@@ -36,6 +36,7 @@ from anipose.config_types import (
     Pairs,
     Pattern,
     Pixels,
+    Says,
     SchedulerType,
     Scheme,
     Score,
@@ -274,6 +275,47 @@ class Markers(Table):
     """The markers, by the name of their keypoint."""
 
 
+class TrackerRule(Table):
+    """A model for some of the videos."""
+
+    videos: Name
+    """Pattern of the paths of these videos."""
+    model_folder: Folder
+    """Their model."""
+
+
+class Tracker(Table):
+    """How a trained network tracks the videos (`anipose analyze`)."""
+
+    TABLE: ClassVar[str] = "tracker"
+
+    python: OptionalFolder = None
+    """The program `python` of the environment with the tracker, such as "~/dlc-env/bin/python". When absent,
+    the Python that runs anipose."""
+    device: Name = "auto"
+    """Where the network runs: "cpu", "cuda", "cuda:1", "mps", or "auto", a graphics card where there is one.
+    With "cpu", `--jobs N` tracks N videos at a time; otherwise one video at a time is tracked."""
+    batch_size: Annotated[Integer, Ge(1)] | None = None
+    """Frames that the network is given at a time. More is faster until the memory of the graphics card is
+    full. When absent, as the model says."""
+    shuffle: Annotated[Integer, Ge(0)] = 1
+    """Shuffle of the DeepLabCut project."""
+    training_set: Annotated[Integer, Ge(0)] = 0
+    """Index of the training set, in the `TrainingFraction` of the DeepLabCut project."""
+    snapshot: Annotated[Integer, Ge(-1)] | None = None
+    """Index of the snapshot of the network; -1: the last. When absent, as the DeepLabCut project says."""
+    command: Name | None = None
+    """Command line of `model_type = "command"`: {video} stands for the video, {output} for the file to write,
+    {model_folder} for the model folder."""
+    rules: Annotated[
+        tuple[TrackerRule, ...],
+        Says('tables [[tracker.rules]], each with videos = "pattern" and model_folder = "path"'),
+    ] = ()
+    """Models for some of the videos, each as `[[tracker.rules]]` with `videos`, a pattern with * and ? of
+    paths from the experiment folder such as "mouse1/*-camA.mp4" (the folder `videos-raw` left out), and
+    `model_folder`. The first that fits counts, before `[cameras.NAME]` and `model_folder` for all."""
+
+
 class Pipeline(Table):
     """Names of the folders in a session. A name may also be an absolute path."""
 
@@ -373,6 +415,7 @@ class Config(Table):
     cameras: Mapping[str, Camera] = Field(default_factory=dict)
     """What is special about single cameras, by their names."""
     markers: Markers = Field(default_factory=Markers)
+    tracker: Tracker = Field(default_factory=Tracker)
     pipeline: Pipeline = Field(default_factory=Pipeline)
     cluster: Cluster = Field(default_factory=Cluster)
 

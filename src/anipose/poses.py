@@ -60,6 +60,58 @@ class Poses2D:
 
 
 @dataclass(frozen=True)
+class Candidates2D:
+    """Tracked points of one camera, of which the tracker offers several for each keypoint.
+
+    Attributes:
+        keypoints: names, in the order of the file.
+        points: (frame, keypoint, candidate, 2), pixels, as the tracker orders them. NaN: no such candidate.
+        scores: (frame, keypoint, candidate). NaN where there is no candidate.
+        scorer: what made the points.
+    """
+
+    keypoints: tuple[str, ...]
+    points: Array
+    scores: Array
+    scorer: str = "anipose"
+
+    def __post_init__(self) -> None:
+        _check_names("keypoint", self.keypoints)
+        shape = (len(self.points), len(self.keypoints), self.points.shape[2])
+        _check_shape("points", self.points, (*shape, 2))
+        _check_shape("scores", self.scores, shape)
+
+    def best(self) -> Poses2D:
+        """The candidate with the highest score of each keypoint."""
+        return Poses2D(self.keypoints, *best_candidate(self.points, self.scores), self.scorer)
+
+    @classmethod
+    def of(cls, poses: Poses2D) -> Self:
+        """Points without an alternative."""
+        return cls(poses.keypoints, poses.points[:, :, None], poses.scores[:, :, None], poses.scorer)
+
+
+def best_candidate(
+    points: Array, scores: Array
+) -> tuple[Array, Array]:
+    """The candidate with the highest score of each frame.
+
+    Args:
+        points: (*batch, candidate, 2), pixels. Not finite: missing.
+        scores: (*batch, candidate). Not finite: missing.
+
+    Returns:
+        points (*batch, 2) and scores (*batch), both NaN where every candidate is missing.
+    """
+    present = np.isfinite(points).all(axis=-1) & np.isfinite(scores)
+    best = np.where(present, scores, -np.inf).argmax(axis=-1)[..., None]
+    seen = np.take_along_axis(present, best, axis=-1)[..., 0]
+    point = np.take_along_axis(points, best[..., None], axis=-2)[..., 0, :]
+    score = np.take_along_axis(scores, best, axis=-1)[..., 0]
+    return np.where(seen[..., None], point, np.nan), np.where(seen, score, np.nan)
+
+
+@dataclass(frozen=True)
 class MultiviewPoses:
     """Tracked points of all cameras of a trial, matched by camera, frame and keypoint.
 

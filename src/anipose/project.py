@@ -97,6 +97,16 @@ class View:
         return self.settings.corner
 
     @property
+    def model_folder(self) -> Path | None:
+        """The trained model for this video: of the first rule that fits it, of its camera, or of all."""
+        config, root = self.session.config, self.session.layers.root
+        where = "/".join((*self.session.parts, self.video.name if self.video else self.stem))
+        rules = [rule.model_folder for rule in config.tracker.rules if fnmatch(where, rule.videos)]
+        chosen = (*rules, self.settings.model_folder, config.model_folder)
+        named = next((folder for folder in chosen if folder is not None), None)
+        return None if named is None else root / Path(named).expanduser()
+
+    @property
     def settings(self) -> Camera:
         """What the config says about this camera."""
         return self.session.config.cameras.get(self.camera or "", Camera())

@@ -94,3 +94,9 @@ PEER = Environment(
     ),
     without_requirements=("aniposelib==0.8.0", "anipose==1.1.24"),
 )
+
+DEEPLABCUT = Environment(
+    "deeplabcut",
+    # torch 2.13 is what its torchvision is made for; with filterpy 2.0 the multi-animal tracker loses every track.
+    ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5"),
+)

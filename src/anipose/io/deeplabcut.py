@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from anipose.errors import FileFormatError, PoseError
 from anipose.io.number_csv import numbers, read_cells, read_rows
 from anipose.io.pandas_table import Table, TableWriter, UnreadableTableError, read_table
-from anipose.poses import Poses2D
+from anipose.poses import Candidates2D, Poses2D
 
 KEY = "df_with_missing"
 LEVELS = ("scorer", "individuals", "bodyparts", "coords")
@@ -45,8 +45,12 @@ def write_deeplabcut(path: Path, poses: Poses2D) -> None:
         table.append(values.reshape(poses.n_frames, len(columns)), np.arange(poses.n_frames))
 
 
-def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Poses2D:
+def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Candidates2D:
     """Read the one table in a file of pandas, whatever its key."""
+    return _poses_from_table(path, _the_table(path, file))
+
+
+def _the_table(path: Path, file: h5py.File) -> Table:
     keys = [name for name, node in file.items() if "pandas_type" in node.attrs]
     if len(keys) > 1 and KEY in keys:
         keys = [KEY]
@@ -55,16 +59,15 @@ def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Poses2D:
             f"{path} holds several tables ({', '.join(keys)}); expected one, with the 2D poses of a video"
         )
     try:
-        table = read_table(file[keys[0]])
+        return read_table(file[keys[0]])
     except UnreadableTableError as error:
         raise FileFormatError(
             f"{path}: the table {keys[0]} cannot be read, because {error}; "
             "expected a table as DeepLabCut writes it"
         ) from error
-    return _poses_from_table(path, table)
 
 
-def read_deeplabcut_csv(path: Path) -> Poses2D:
+def read_deeplabcut_csv(path: Path) -> Candidates2D:
     """Read a CSV file with the header rows scorer, (individuals,) bodyparts, coords."""
     header: dict[str, list[str]] = {}
     for row in read_rows(path, len(LEVELS)):
@@ -84,7 +87,27 @@ def read_deeplabcut_csv(path: Path) -> Poses2D:
     return _poses_from_table(path, Table(tuple(columns), tuple(header), values, cells[0].to_numpy()))
 
 
-def _poses_from_table(path: Path, table: Table) -> Poses2D:
+def count_frames(path: Path, file: h5py.File) -> int:
+    """Number of frames in the one table in a file of pandas."""
+    rows = _frame_rows(path, _the_table(path, file).index)
+    return int(rows[-1]) + 1 if len(rows) else 0
+
+
+def copy_deeplabcut_hdf5(source: Path, target: Path) -> None:
+    """Copy 2D poses with all candidates and animals; the same points give the same bytes.
+
+    Raises:
+        FileFormatError: this is no table of 2D poses.
+    """
+    with h5py.File(source, "r") as file:
+        table = _the_table(source, file)
+    levels = _level_names(source, table)
+    rows = _frame_rows(source, table.index)
+    with TableWriter(target, key=KEY, levels=levels, columns=table.columns) as writer:
+        writer.append(table.values, rows)
+
+
+def _poses_from_table(path: Path, table: Table) -> Candidates2D:
     levels = _level_names(path, table)
     level = {name: [column[number] for column in table.columns] for number, name in enumerate(levels)}
     scorers = list(dict.fromkeys(level.get("scorer", ["unknown"])))
@@ -97,14 +120,18 @@ def _poses_from_table(path: Path, table: Table) -> Poses2D:
     rows = _frame_rows(path, table.index)
     n_frames = int(rows[-1]) + 1 if len(rows) else 0
     keypoints = tuple(dict.fromkeys(level["bodyparts"]))
-    points = np.full((n_frames, len(keypoints), 2), np.nan)
-    scores = np.full((n_frames, len(keypoints)), np.nan)
-    for number, keypoint in enumerate(keypoints):
+    found = []
+    for keypoint in keypoints:
         places = [place for place, name in enumerate(level["bodyparts"]) if name == keypoint]
         coords = [level["coords"][place] for place in places]
-        seen, confidence = _candidates(path, keypoint, coords, table.values[:, places])
-        points[rows, number], scores[rows, number] = best_candidate(seen, confidence)
-    return Poses2D(keypoints, points, scores, scorers[0])
+        found.append(_candidates(path, keypoint, coords, table.values[:, places]))
+    n_candidates = max((confidence.shape[1] for _, confidence in found), default=1)
+    points = np.full((n_frames, len(keypoints), n_candidates, 2), np.nan)
+    scores = np.full(points.shape[:3], np.nan)
+    for number, (seen, confidence) in enumerate(found):
+        points[rows, number, : seen.shape[1]] = seen
+        scores[rows, number, : seen.shape[1]] = confidence
+    return Candidates2D(keypoints, points, scores, scorers[0])
 
 
 def _level_names(path: Path, table: Table) -> tuple[str, ...]:
@@ -176,23 +203,3 @@ def _candidates(
         )
     scores = values[:, likelihood] if likelihood else np.ones(x.shape)
     return np.stack([x, y], axis=-1), scores
-
-
-def best_candidate(
-    points: NDArray[np.float64], scores: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The candidate with the highest score of each frame.
-
-    Args:
-        points: (*batch, candidate, 2), pixels. Not finite: missing.
-        scores: (*batch, candidate). Not finite: missing.
-
-    Returns:
-        points (*batch, 2) and scores (*batch), both NaN where every candidate is missing.
-    """
-    present = np.isfinite(points).all(axis=-1) & np.isfinite(scores)
-    best = np.where(present, scores, -np.inf).argmax(axis=-1)[..., None]
-    seen = np.take_along_axis(present, best, axis=-1)[..., 0]
-    point = np.take_along_axis(points, best[..., None], axis=-2)[..., 0, :]
-    score = np.take_along_axis(scores, best, axis=-1)[..., 0]
-    return np.where(seen[..., None], point, np.nan), np.where(seen, score, np.nan)

@@ -1,5 +1,7 @@
 """2D poses of one video, in the formats of the usual trackers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -7,7 +9,7 @@ import h5py
 from anipose.errors import FileFormatError
 from anipose.io import deeplabcut, sleap
 from anipose.io.files import require_file
-from anipose.poses import Poses2D
+from anipose.poses import Candidates2D, Poses2D
 
 _EXPECTED = "expected 2D poses: DeepLabCut .h5 or .csv, Lightning Pose .csv, SLEAP .analysis.h5 or .slp"
 
@@ -36,6 +38,11 @@ def read_poses_2d(path: Path) -> Poses2D:
         FileFormatError: it is empty, damaged or of another kind.
         PoseError: it holds several animals.
     """
+    return read_candidates_2d(path).best()
+
+
+def read_candidates_2d(path: Path) -> Candidates2D:
+    """Read the 2D poses of a video with all candidates for each keypoint; otherwise as `read_poses_2d`."""
     require_file(path)
     if h5py.is_hdf5(path):
         return _read_hdf5(path)
@@ -50,24 +57,57 @@ def write_poses_2d(path: Path, poses: Poses2D) -> None:
     deeplabcut.write_deeplabcut(path, poses)
 
 
+def count_frames_2d(path: Path) -> int:
+    """How many frames a file of 2D poses has, with one animal or several."""
+    if h5py.is_hdf5(path):
+        with _explained(path), h5py.File(path, "r") as file:
+            if not sleap.is_analysis(file) and not sleap.is_slp(file):
+                return deeplabcut.count_frames(path, file)
+    return read_poses_2d(path).n_frames
+
+
+def adopt_poses_2d(source: Path, target: Path) -> None:
+    """Write what a tracker wrote to where it belongs, in DeepLabCut's layout and whole.
+
+    Of DeepLabCut's files, all candidates and animals are kept.
+
+    Raises:
+        FileFormatError: it cannot be read.
+    """
+    require_file(source)
+    if h5py.is_hdf5(source):
+        with _explained(source), h5py.File(source, "r") as file:
+            is_table = any("pandas_type" in node.attrs for node in file.values())
+        if is_table:
+            with _explained(source):
+                deeplabcut.copy_deeplabcut_hdf5(source, target)
+            return
+    write_poses_2d(target, read_poses_2d(source))
+
+
 def _first_line(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4096)
     return start.decode("utf-8-sig", errors="replace").partition("\n")[0].strip()
 
 
-def _read_hdf5(path: Path) -> Poses2D:
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        with h5py.File(path, "r") as file:
-            if sleap.is_analysis(file):
-                return sleap.read_analysis(path, file)
-            if sleap.is_slp(file):
-                return sleap.read_slp(path, file)
-            if any("pandas_type" in node.attrs for node in file.values()):
-                return deeplabcut.read_deeplabcut_hdf5(path, file)
-            found = ", ".join(file) or "nothing"
+        yield
     except _DAMAGED as error:
         raise FileFormatError(
             f"{path} is damaged or was not written to its end ({error}); make or copy it again"
         ) from error
+
+
+def _read_hdf5(path: Path) -> Candidates2D:
+    with _explained(path), h5py.File(path, "r") as file:
+        if sleap.is_analysis(file):
+            return Candidates2D.of(sleap.read_analysis(path, file))
+        if sleap.is_slp(file):
+            return Candidates2D.of(sleap.read_slp(path, file))
+        if any("pandas_type" in node.attrs for node in file.values()):
+            return deeplabcut.read_deeplabcut_hdf5(path, file)
+        found = ", ".join(file) or "nothing"
     raise FileFormatError(f"{path} is an HDF5 file that holds {found}; {_EXPECTED}")

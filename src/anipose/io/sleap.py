@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anipose.errors import FileFormatError
-from anipose.io.deeplabcut import best_candidate, several_animals
-from anipose.poses import Poses2D
+from anipose.io.deeplabcut import several_animals
+from anipose.poses import Poses2D, best_candidate
 
 _SCORER = "SLEAP"
 

@@ -1,53 +1,129 @@
 """Tracking keypoints in the videos."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import ClassVar, Self
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
 
 from anipose import config
-from anipose.errors import DependencyError
+from anipose.errors import AniposeError, PoseError
 from anipose.pipeline.job import Input, Job, Output
-from anipose.project import Project
+from anipose.pipeline.progress import report
+from anipose.project import Project, View
+
+FindNetwork = Callable[[str, Path | None, config.Tracker], tuple[Path, ...] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analyze(Job):
-    """Track the keypoints in every video that has no 2D poses yet."""
+    """Track the keypoints in every video that has no 2D poses yet.
+
+    Attributes:
+        model: the files of the trained network; none if it is not there, which `run` explains.
+        model_folder: where they are. It is no setting: the same network in another place gives the same.
+    """
 
     command: ClassVar[str] = "analyze"
     works_on: ClassVar[str] = "videos to track"
 
     video: Input[Path]
+    model: Input[tuple[Path, ...]]
     poses_2d: Output[Path]
     model_type: str
+    model_folder: Path | None
+    tracker: config.Tracker
     markers: config.Markers
 
     @classmethod
-    def plan(cls, project: Project) -> Iterator[Self]:
+    def plan(cls, project: Project) -> Iterator["Analyze"]:
+        find_network = cache(_find_network)
         for session in project.sessions:
-            used = ("threshold", "area", "gate", "max_gap", "keypoints")
-            markers = session.config.markers.only(*used if session.config.model_type == "markers" else ())
             for view in session.views:
                 made_here = view.session.path("pose_2d") / f"{view.stem}.h5"
                 if view.video is not None and view.poses_2d_raw == made_here:
-                    yield cls(
-                        video=view.video,
-                        poses_2d=view.poses_2d_raw,
-                        model_type=session.config.model_type,
-                        markers=markers,
-                    )
+                    yield _job(view, view.video, find_network)
+
+    def settings(self) -> dict[str, Any]:
+        from anipose.trackers.catalogue import WITHOUT_EFFECT
+
+        without = {"model_folder", *(f"tracker.{key}" for key in WITHOUT_EFFECT)}
+        return {key: value for key, value in super().settings().items() if key not in without}
 
     def run(self) -> None:
-        from anipose.io.poses_2d import write_poses_2d
+        from anipose.io.poses_2d import adopt_poses_2d
+        from anipose.trackers.catalogue import open_tracker
         from anipose.trackers.markers import MarkerTracker
 
-        if self.model_type != "markers":
-            raise DependencyError(
-                f'this version of anipose cannot run model_type = "{self.model_type}" itself. Track the video '
-                f"{self.video.name} with it, and put the result into {self.poses_2d.parent} as "
-                f"{self.poses_2d.name} (files of DeepLabCut, Lightning Pose and SLEAP are read); or track "
-                'painted markers with model_type = "markers"'
-            )
-        ((_, poses),) = MarkerTracker(self.markers).track_videos([self.video])
-        write_poses_2d(self.poses_2d, poses)
+        tracker = (
+            MarkerTracker(self.markers)
+            if self.model_type == MarkerTracker.name
+            else open_tracker(self.model_type, self.model_folder, self.tracker)
+        )
+        with TemporaryDirectory(prefix="anipose-") as folder:
+            result = tracker.track(self.video, Path(folder), report)
+            _check_length(result, self.video)
+            adopt_poses_2d(result, self.poses_2d)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOnGPU(Analyze):
+    """The same with a network, which wants the graphics card for itself."""
+
+    resources: ClassVar[Mapping[str, float]] = {"GPU": 1}
+
+
+def _job(view: View, video: Path, find_network: FindNetwork) -> Analyze:
+    from anipose.trackers.catalogue import TRACKERS
+
+    settings = view.session.config
+    entry = TRACKERS.get(settings.model_type)
+    tracker = settings.tracker.only(*(entry.keys if entry else ()))
+    used = ("threshold", "area", "gate", "max_gap", "keypoints")
+    model_folder = view.model_folder if entry else None
+    network = find_network(settings.model_type, model_folder, tracker) if entry else ()
+    if network is None:
+        # Poses made with a network that is gone are kept; otherwise `run` says what is wrong.
+        network = (model_folder,) if model_folder is not None and view.poses_2d_raw.exists() else ()
+    kind = AnalyzeOnGPU if entry and tracker.device != "cpu" else Analyze
+    return kind(
+        video=video,
+        model=network,
+        poses_2d=view.poses_2d_raw,
+        model_type=settings.model_type,
+        model_folder=model_folder,
+        tracker=tracker,
+        markers=settings.markers.only(*(used if settings.model_type == "markers" else ())),
+    )
+
+
+def _find_network(
+    model_type: str, model_folder: Path | None, tracker: config.Tracker
+) -> tuple[Path, ...] | None:
+    """The files of the network; None if they cannot be found."""
+    from anipose.trackers.catalogue import open_tracker
+
+    try:
+        return open_tracker(model_type, model_folder, tracker).files()
+    except AniposeError:
+        return None
+
+
+def _check_length(result: Path, video: Path) -> None:
+    """A pose for each frame: with one more or less, this camera would be out of step with the others.
+
+    Raises:
+        PoseError: there are more or fewer.
+    """
+    from anipose.io.poses_2d import count_frames_2d
+    from anipose.io.video import probe
+
+    found, expected = count_frames_2d(result), probe(video).n_frames
+    if found != expected:
+        raise PoseError(
+            f"the tracker found poses for {found} frames, but {video} has {expected}. Without one pose per "
+            f"frame the "
+            "cameras would be out of step. If the video is damaged or of variable frame rate, convert it "
+            "(ffmpeg -i old.mp4 -c:v libx264 -vsync cfr new.mp4) and track it again"
+        )

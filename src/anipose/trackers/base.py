@@ -1,27 +1,31 @@
-"""What a 2D tracker is. A new one is a module beside this one, and a name for `model_type`."""
+"""What a 2D tracker is. A new one is a module beside this one, and a line in `catalogue.py`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from anipose.poses import Poses2D
+Progress = Callable[[int, int], None]
+"""Told how many frames are done, and how many there are; 0 if that is not known."""
 
 
 class Tracker(Protocol):
     """Finds keypoints in videos.
 
     Attributes:
-        name: what `model_type` of config.toml calls it, and the scorer in its files.
+        name: what `model_type` of config.toml calls it.
     """
 
     @property
     def name(self) -> str: ...
 
-    def track_videos(self, videos: Sequence[Path]) -> Iterator[tuple[Path, Poses2D]]:
-        """Each video and the poses found in it, as they are done.
+    def track(self, video: Path, folder: Path, progress: Progress) -> Path:
+        """Track one video; the file with the result, in any format that `anipose.io.poses_2d` reads.
 
-        Poses have one entry for every frame that `anipose.io.video` reads. A keypoint that is not seen is
-        NaN in both position and score. Several videos are given at a time because some trackers take
-        longer to start than to track one.
+        The folder is empty, and deleted once the result has been read. There is one pose for every frame that
+        `anipose.io.video` reads; a keypoint that is not seen is NaN.
+        What takes long to start, such as a network, is started with the first video and kept for the next.
+
+        Raises:
+            AniposeError: it cannot be done, and the message says what to do.
         """
         ...

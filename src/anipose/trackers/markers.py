@@ -18,8 +18,10 @@ from scipy.optimize import linear_sum_assignment
 
 from anipose.config import Marker, Markers
 from anipose.errors import ConfigError
+from anipose.io.poses_2d import write_poses_2d
 from anipose.io.video import read_bgr, read_gray
 from anipose.poses import Poses2D
+from anipose.trackers.base import Progress
 
 Image = UInt8[np.ndarray, "*shape"]
 Mask = NDArray[np.bool_]
@@ -35,6 +37,8 @@ BLOBS_PER_KEYPOINT = 4
 EDGE_PX = 2
 # A hidden marker is expected to slow down: of its speed, this much is left after each frame.
 KEPT_SPEED = 0.7
+# Frames between two reports of progress.
+TOLD_EVERY = 50
 # The usual area of a marker follows larger blobs faster than smaller ones, which may be half hidden.
 GROWTH, SHRINKAGE = 0.2, 0.02
 
@@ -47,10 +51,19 @@ class MarkerTracker:
     def __init__(self, settings: Markers) -> None:
         self._settings = settings
 
-    def track_videos(self, videos: Sequence[Path]) -> Iterator[tuple[Path, Poses2D]]:
+    def track(self, video: Path, folder: Path, progress: Progress) -> Path:
         coloured = any(marker.hue is not None for marker in self._settings.keypoints.values())
-        for video in videos:
-            yield video, track(read_bgr(video) if coloured else read_gray(video), self._settings)
+        frames = read_bgr(video) if coloured else read_gray(video)
+        result = folder / f"{video.stem}.h5"
+        write_poses_2d(result, track(_counted(frames, progress), self._settings))
+        return result
+
+
+def _counted(frames: Iterable[Image], progress: Progress) -> Iterator[Image]:
+    for number, frame in enumerate(frames):
+        if number % TOLD_EVERY == 0:
+            progress(number, 0)
+        yield frame
 
 
 def track(frames: Iterable[Image], settings: Markers) -> Poses2D:

@@ -1,0 +1,128 @@
+"""Train a tiny network from scratch in DeepLabCut's own environment: `python train_deeplabcut.py FOLDER`.
+
+FOLDER has `labels.json`: {"keypoints": [...], "images": {name: [[x, y] or null, ...]}} and the images. The
+last line of the output is the folder of the DeepLabCut project.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+EPOCHS = 60
+CROP_PX = 256
+# Of test_resnet in timm, a ResNet of 0.5 million weights.
+CHANNELS = 96
+
+
+def main(folder: Path) -> None:
+    os.environ["MPLBACKEND"] = "Agg"
+    sys.path.insert(0, sys.argv[2])
+    importlib.import_module("deeplabcut_backend").declare_torchvision_operators()
+    labels = json.loads((folder / "labels.json").read_text())
+    project = make_project(folder, labels)
+    train(project / "config.yaml")
+    print(project)
+
+
+def make_project(folder: Path, labels: dict[str, Any]) -> Path:
+    import pandas
+    from deeplabcut.utils import auxiliaryfunctions
+
+    project = folder / "lizard-anipose-2026-01-01"
+    images = project / "labeled-data" / "frames"
+    images.mkdir(parents=True)
+    for name in ("videos", "training-datasets", "dlc-models"):
+        (project / name).mkdir()
+    template, _ = auxiliaryfunctions.create_config_template()
+    template |= {
+        "Task": "lizard",
+        "scorer": "truth",
+        "date": "Jan1",
+        "multianimalproject": False,
+        "identity": None,
+        "engine": "pytorch",
+        "project_path": str(project),
+        "bodyparts": labels["keypoints"],
+        "skeleton": [],
+        "video_sets": {str(project / "videos" / "frames.mp4"): {"crop": "0, 640, 0, 480"}},
+        "start": 0,
+        "stop": 1,
+        "numframes2pick": 20,
+        "pcutoff": 0.4,
+        "TrainingFraction": [0.95],
+        "iteration": 0,
+        "default_net_type": "resnet_50",
+        "default_augmenter": "default",
+        "snapshotindex": -1,
+        "batch_size": 8,
+        "cropping": False,
+        "x1": 0,
+        "x2": 640,
+        "y1": 0,
+        "y2": 480,
+        "corner2move2": [50, 50],
+        "move2corner": True,
+        "dotsize": 8,
+        "alphavalue": 0.7,
+        "colormap": "rainbow",
+    }
+    auxiliaryfunctions.write_config(str(project / "config.yaml"), template)
+    columns = pandas.MultiIndex.from_product(
+        [["truth"], labels["keypoints"], ["x", "y"]], names=["scorer", "bodyparts", "coords"]
+    )
+    names = sorted(labels["images"])
+    index = pandas.MultiIndex.from_tuples([("labeled-data", "frames", name) for name in names])
+    rows = [[v for point in labels["images"][name] for v in (point or (None, None))] for name in names]
+    table = pandas.DataFrame(rows, index=index, columns=columns, dtype=float)
+    table.to_hdf(images / "CollectedData_truth.h5", key="df_with_missing", mode="w")
+    table.to_csv(images / "CollectedData_truth.csv")
+    for name in names:
+        shutil.copy(folder / name, images / name)
+    return project
+
+
+def train(config: Path) -> None:
+    import deeplabcut
+    import torch
+    from deeplabcut.pose_estimation_pytorch.data.dlcloader import DLCLoader
+    from deeplabcut.pose_estimation_pytorch.models.model import PoseModel
+    from ruamel.yaml import YAML
+
+    torch.manual_seed(0)
+    deeplabcut.create_training_dataset(str(config), net_type="resnet_50", num_shuffles=1)
+    loader = DLCLoader(str(config), shuffle=1, trainset_index=0)
+    yaml = YAML()
+    path = Path(loader.model_config_path)
+    model_config = yaml.load(path.read_text())
+    model_config["model"]["backbone"]["model_name"] = "test_resnet"
+    model_config["model"]["backbone_output_channels"] = CHANNELS
+    for head in model_config["model"]["heads"].values():
+        for part in ("heatmap_config", "locref_config"):
+            head[part]["channels"][0] = CHANNELS
+    model_config["data"]["train"]["crop_sampling"] |= {"width": CROP_PX, "height": CROP_PX}
+    model_config["runner"]["optimizer"]["params"]["lr"] = 0.002
+    model_config["runner"]["scheduler"] = None
+    with path.open("w") as file:
+        yaml.dump(model_config, file)
+    # Without a snapshot to start from, DeepLabCut downloads the weights of the backbone.
+    loader = DLCLoader(str(config), shuffle=1, trainset_index=0)
+    model = PoseModel.build(loader.model_cfg["model"], pretrained_backbone=False)
+    start = config.parent / "start.pt"
+    torch.save({"model": model.state_dict(), "metadata": {"epoch": 0}}, start)
+    deeplabcut.train_network(
+        str(config),
+        shuffle=1,
+        device="cpu",
+        snapshot_path=str(start),
+        epochs=EPOCHS,
+        batch_size=8,
+        save_epochs=EPOCHS,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
