@@ -31,8 +31,11 @@ PERCENT = 100.0
 STILL = 1e-6
 
 # From wide to narrow (graduated non-convexity), in standard deviations of an observation. Narrower than
-# 2.5 more good observations are lost than bad ones are gained; raw linear starts need the wide ones.
-LOSS_WIDTHS = (50.0, 20.0, 8.0, 4.0, 2.5)
+# 2.5 more good observations are lost than bad ones are gained.
+LOSS_WIDTHS = (8.0, 4.0, 2.5)
+# Where more than a tenth of the errors at the start is this large, in standard deviations, the start is
+# linear, not robust, and a bounded loss would leave it in its place; a convex one, of this threshold, not.
+POOR_START, CONVEX_THRESHOLD = 5.0, 3.0
 # Degrees of freedom of the differences in time: costs nothing if they are Gaussian, and follows an animal
 # that startles, which a Gaussian takes for bad observations.
 STARTLE = 4.0
@@ -171,24 +174,15 @@ def optimise_map(
         nothing = Solution(field, _limbs(pairs, np.zeros(len(pairs)), lengths), 0.0, 0)
         return _trajectory(cameras, recording, nothing, np.zeros((6, *field.shape[1:])))
     deviations = np.repeat([STRONG_DEVIATION, WEAK_DEVIATION], [len(constraints), len(constraints_weak)])
-    guess = first_guess(recording, field, n_deriv)
-    distance = _distance(cameras, field)
-    model = Model(
-        GemanMcClure(LOSS_WIDTHS[-1]),
-        np.full((len(cameras), points.shape[2]), 1 / guess.noise_px),
-        1 / np.maximum(guess.roughness, STILL * distance),
-        n_deriv,
-        STARTLE,
-        replace(
-            _limbs(pairs, 1 / (LEARNING_DEVIATION * deviations), lengths),
-            scales=_typical_lengths(field, pairs),
-        ),
-        Room(np.median(field.reshape(3, -1), axis=1), distance),
-    )
-    widths = [width for width in LOSS_WIDTHS if width <= max(2 * guess.widest, LOSS_WIDTHS[-3])]
-    model, field = learn(recording, model, field, widths)
+    limbs = _limbs(pairs, 1 / (LEARNING_DEVIATION * deviations), lengths)
+    model, widest = _first_model(cameras, recording, field, limbs, n_deriv)
+    if widest > POOR_START:
+        convex = replace(model, loss=CoordinateLoss("soft_l1", CONVEX_THRESHOLD), tails=np.inf)
+        field = solve(recording, convex, field, ftol=1e-3).field
+        model, _ = _first_model(cameras, recording, field, limbs, n_deriv)
+    model, field = learn(recording, model, field, LOSS_WIDTHS)
     # Frames that were not learned from are still at their start.
-    for width in widths[:-1] if len(sample(field.shape[2])) > 1 else []:
+    for width in LOSS_WIDTHS[:-1] if len(sample(field.shape[2])) > 1 else []:
         wide = replace(model, loss=GemanMcClure(width))
         field = solve(recording, wide, field, ftol=1e-2).field
     model = replace(model, limbs=replace(model.limbs, weights=1 / deviations))
@@ -212,6 +206,28 @@ def _recording(
 def _limbs(pairs: Pairs, weights: Float[Array, "limb"], lengths: Float[Array, "limb"] | None) -> Limbs:
     known = np.zeros((3, len(pairs))) if lengths is None else fixed_lengths(lengths)
     return Limbs(pairs.astype(np.int64), weights, known)
+
+
+def _first_model(
+    cameras: Cameras,
+    recording: Recording,
+    field: Float[Array, "3 keypoint frame"],
+    limbs: Limbs,
+    order: int,
+) -> tuple[Model, float]:
+    """What the start says of noise, roughness and lengths; and how large a tenth of its errors is."""
+    guess = first_guess(recording, field, order)
+    distance = _distance(cameras, field)
+    model = Model(
+        GemanMcClure(LOSS_WIDTHS[-1]),
+        np.full((len(cameras), field.shape[1]), 1 / guess.noise_px),
+        1 / np.maximum(guess.roughness, STILL * distance),
+        order,
+        STARTLE,
+        replace(limbs, scales=_typical_lengths(field, limbs.pairs)),
+        Room(np.median(field.reshape(3, -1), axis=1), distance),
+    )
+    return model, guess.widest
 
 
 def _typical_lengths(field: Float[Array, "3 keypoint frame"], pairs: Pairs) -> Float[Array, "limb"]:
