@@ -341,3 +341,13 @@ def test_the_unit_of_length_does_not_matter(optimise, scale):
     found, expected = optimise(scaled, pixels, start * scale), optimise(cameras, pixels, start)
     # Each stops on its own at a relative change of the cost of 1e-4.
     assert_allclose(found.points / scale, expected.points, atol=0.05)
+
+
+def test_an_animal_that_is_there_for_a_tenth_of_the_time_is_learned_from():
+    cameras, truth, pixels = record(4600, 3)
+    pixels[:, :700] = np.nan
+    pixels[:, 1100:] = np.nan
+    found = most_probable(cameras, pixels, start_of(cameras, pixels))
+    assert np.isfinite(found.points[..., 0]).sum() == pytest.approx(400 * N_KEYPOINTS, abs=10)
+    assert_allclose(found.noise_px, NOISE_PX, rtol=0.15)
+    assert np.nanmedian(errors(found, truth)) < 0.5

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from anipose.geometry.banded import Field
 from anipose.geometry.objective import DAMPING, Limbs, Objective, Point, Room, minimise
 from anipose.geometry.posterior import Posterior, posterior, roughness_of
 from anipose.geometry.reprojection import GemanMcClure, projected_variances, weighted_errors
-from anipose.geometry.windows import Model, Recording, objective_of
+from anipose.geometry.windows import Model, Recording, objective_of, windows
 
 Array = NDArray[np.float64]
 
@@ -99,12 +99,16 @@ def curvature_inverse(
     return posterior(objective.factorise(scaled, damping), objective.order)
 
 
-def sample(n_frames: int) -> list[slice]:
-    """The frames to learn from, evenly spread."""
+def sample(exists: Bool[NDArray[np.bool_], "keypoint frame"]) -> list[slice]:
+    """The frames to learn from: evenly spread over those parts where the animal is."""
+    n_frames = exists.shape[1]
     if n_frames <= PIECES * PIECE_FRAMES:
         return [slice(0, n_frames)]
-    starts = np.linspace(0, n_frames - PIECE_FRAMES, PIECES).round().astype(int)
-    return [slice(int(start), int(start) + PIECE_FRAMES) for start in starts]
+    parts = windows(n_frames, PIECE_FRAMES)
+    known = np.array([exists[:, part].mean() for part in parts])
+    good = np.flatnonzero(known >= 0.5 * known.max())
+    chosen = np.unique(good[np.linspace(0, len(good) - 1, PIECES).round().astype(int)])
+    return [parts[number] for number in chosen]
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class Guess:
 def first_guess(recording: Recording, field: Field, order: int) -> Guess:
     """From medians at the start."""
     sizes = []
-    for frames in sample(field.shape[2]):
+    for frames in sample(recording.exists):
         objective = objective_of(recording, _plain(recording, order), frames)
         errors = np.abs(weighted_errors(objective.observations, field[:, :, frames].reshape(3, -1)))
         sizes.append(errors[:, objective.observations.weight > 0].ravel())
@@ -151,7 +155,7 @@ def learn(recording: Recording, model: Model, field: Field, widths: Sequence[flo
     Args:
         widths: of the loss, from wide to narrow, to get from the start to the solution; the last stays.
     """
-    pieces = sample(field.shape[2])
+    pieces = sample(recording.exists)
     field = field.copy()
     for width in widths[:-1]:
         wide = replace(model, loss=GemanMcClure(width))

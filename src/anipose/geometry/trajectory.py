@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from anipose.geometry.cameras import Cameras
-from anipose.geometry.noise import first_guess, learn, sample
+from anipose.geometry.noise import PIECE_FRAMES, PIECES, first_guess, learn
 from anipose.geometry.objective import Limbs, Room
 from anipose.geometry.posterior import full_matrices
 from anipose.geometry.reprojection import CoordinateLoss, GemanMcClure
@@ -182,7 +182,7 @@ def optimise_map(
         model, _ = _first_model(cameras, recording, field, limbs, n_deriv)
     model, field = learn(recording, model, field, LOSS_WIDTHS)
     # Frames that were not learned from are still at their start.
-    for width in LOSS_WIDTHS[:-1] if len(sample(field.shape[2])) > 1 else []:
+    for width in LOSS_WIDTHS[:-1] if field.shape[2] > PIECES * PIECE_FRAMES else []:
         wide = replace(model, loss=GemanMcClure(width))
         field = solve(recording, wide, field, ftol=1e-2).field
     model = replace(model, limbs=replace(model.limbs, weights=1 / deviations))

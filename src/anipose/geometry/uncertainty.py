@@ -84,7 +84,7 @@ def _factors(
     """What the covariances have to be multiplied by, for each keypoint."""
     rng = np.random.default_rng(0)
     squares: list[list[Array]] = [[] for _ in range(field.shape[1])]
-    for frames in sample(field.shape[2]):
+    for frames in sample(recording.exists):
         objective = objective_of(recording, model, frames)
         truth = field[:, :, frames]
         inverse = np.linalg.pinv(full_matrices(variances[:, :, frames]), hermitian=True)
@@ -137,8 +137,10 @@ def _disagreement(
     n_keypoints = field.shape[1]
     if n_cameras < 3:
         return np.ones(n_keypoints)
-    middle = max(n_frames - LEFT_OUT_FRAMES, 0) // 2
-    frames = slice(middle, min(middle + LEFT_OUT_FRAMES, n_frames))
+    pieces = sample(recording.exists)
+    whole = pieces[len(pieces) // 2]
+    middle = (whole.start + whole.stop) // 2
+    frames = slice(max(middle - LEFT_OUT_FRAMES // 2, 0), min(middle + LEFT_OUT_FRAMES // 2, n_frames))
     errors: list[list[Array]] = [[] for _ in range(n_keypoints)]
     variances: list[list[Array]] = [[] for _ in range(n_keypoints)]
     for left_out in range(0, n_cameras, -(-n_cameras // MAX_LEFT_OUT)):
