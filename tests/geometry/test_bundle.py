@@ -66,7 +66,7 @@ def single_focal_length(rig: Rig, n_coefficients: int = 2) -> Freedom:
     basis[:, [N_POSE + FX, N_POSE + FY], N_POSE] = 1
     for i in range(2 + n_coefficients):
         basis[:, N_POSE + 2 + i, N_POSE + 1 + i] = 1
-    return Freedom(basis, rig.intrinsics, np.zeros((len(rig.fisheye), N_INTRINSICS)))
+    return Freedom(basis, rig.intrinsics, np.zeros((len(rig.fisheye), N_INTRINSICS, N_INTRINSICS)))
 
 
 def disturbed(rig: Rig, freedom: Freedom) -> Rig:
@@ -103,7 +103,7 @@ def test_derivatives_are_central_differences(fisheye: bool) -> None:
 def test_gradient_is_the_slope_of_the_cost(rho) -> None:  # type: ignore[no-untyped-def]
     rig = make_rig()
     freedom = single_focal_length(rig)
-    freedom = replace(freedom, precision=np.full((4, N_INTRINSICS), 0.01), prior=rig.intrinsics + 1.0)
+    freedom = replace(freedom, precision=np.tile(0.01 * np.eye(N_INTRINSICS) + 0.001, (4, 1, 1)), prior=rig.intrinsics + 1.0)
     views, noise, loss = look(rig, outliers=0.1), np.full(4, NOISE_PX), Loss(rho, 5.0)
     start = disturbed(rig, freedom)
     gradient = normal_equations(start, views, BOARD.points, freedom, loss, noise).cameras_gradient
@@ -169,8 +169,8 @@ def test_corner_that_nobody_can_see_does_not_break_the_fit() -> None:
 def test_prior_holds_what_the_views_do_not_tell() -> None:
     rig = make_rig()
     freedom = single_focal_length(rig)
-    precision = np.zeros((4, N_INTRINSICS))
-    precision[:, K1] = 1e12
+    precision = np.zeros((4, N_INTRINSICS, N_INTRINSICS))
+    precision[:, K1, K1] = 1e12
     freedom = replace(freedom, precision=precision, prior=rig.intrinsics)
     found = adjust(
         disturbed(rig, freedom), look(rig), BOARD.points, freedom,

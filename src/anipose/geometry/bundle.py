@@ -98,12 +98,12 @@ class Freedom:
         basis: (camera, 15, free), parameters by unknowns; a column of zeros is an unknown that a camera
             does not have.
         prior: (camera, 9), intrinsics expected.
-        precision: (camera, 9), 1 / sd^2 of the prior; 0 if nothing is known.
+        precision: (camera, 9, 9), inverse covariance of the prior; 0 if nothing is known.
     """
 
     basis: Float[Array, "camera 15 free"]
     prior: Float[Array, "camera 9"]
-    precision: Float[Array, "camera 9"]
+    precision: Float[Array, "camera 9 9"]
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,8 @@ def normal_equations(
     boards, boards_gradient = np.zeros((n_frames, 6, 6)), np.zeros((n_frames, 6))
     mixed = np.zeros((n_cameras, n_free, n_frames, 6))
     off = rig.intrinsics - freedom.prior
-    cost = 0.5 * float((freedom.precision * off**2).sum())
+    pull = (freedom.precision @ off[..., None])[..., 0]
+    cost = 0.5 * float((off * pull).sum())
     for camera, chunk in _pieces(views):
         frames = views.frame[chunk]
         by_parameter, pixels, front = jacobian(rig, camera, frames, points)
@@ -256,9 +257,8 @@ def normal_equations(
         boards_gradient[frames] += products[:, N_CAMERA:-1, -1]
         coupling = freedom.basis[camera].T @ products[:, :N_CAMERA, N_CAMERA:-1]
         mixed[camera][:, frames] = np.moveaxis(coupling, 0, 1)
-    intrinsic = np.arange(N_POSE, N_CAMERA)
-    cameras[:, intrinsic, intrinsic] += freedom.precision
-    cameras_gradient[:, N_POSE:] += freedom.precision * off
+    cameras[:, N_POSE:, N_POSE:] += freedom.precision
+    cameras_gradient[:, N_POSE:] += pull
     transposed = np.swapaxes(freedom.basis, 1, 2)
     return NormalEquations(
         cost,

@@ -5,40 +5,22 @@ each other, from boards that pairs saw at the same time. 4. Everything together,
 that is not plausible is not returned.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from anipose.geometry.board_graph import (
-    Candidates,
-    board_symmetries,
-    place_boards,
-    place_cameras,
-    shared_frames,
-)
-from anipose.geometry.board_views import Seen, agreeing_corners, fixes_homography, normalise, planar_poses
-from anipose.geometry.bundle import FX, N_POSE, Loss, Rig, Views, adjust, covariance, geman_mcclure, residuals
-from anipose.geometry.calibration_gates import (
-    require_boards,
-    require_flat_boards,
-    require_links,
-    require_plausible,
-    require_unmirrored,
-)
-from anipose.geometry.cameras import Camera, Cameras
-from anipose.geometry.intrinsics import (
-    WRONG_PX,
-    LensFreedom,
-    estimate_intrinsics,
-    lens_freedom,
-    noise_of,
-    views_to_start_from,
-)
-from anipose.geometry.transforms import rotation_vector
-from anipose.geometry.triangulation import triangulate
+from anipose.errors import CalibrationError
+from anipose.geometry.board_graph import board_symmetries, place_boards, place_cameras, shared_frames
+from anipose.geometry.board_views import Seen
+from anipose.geometry.bundle import N_POSE, Loss, Rig, Views, adjust, covariance, geman_mcclure, residuals
+from anipose.geometry.calibration_gates import require_distances, require_plausible
+from anipose.geometry.calibration_start import LensSettings, Start, prepare
+from anipose.geometry.cameras import Cameras
+from anipose.geometry.held_out import HeldOut, cameras_of, edge_lengths, figure, hold_out
+from anipose.geometry.intrinsics import LensFreedom, LensModel, lens_freedom, noise_of
 from anipose.naming import natural_key
 
 Array = NDArray[np.float64]
@@ -60,78 +42,105 @@ class CalibrationResult:
             median reprojection error of all corners in pixels, `lenses_from`, and figures per camera.
         frames: (frame,), numbers of the frames used.
         world_from_board: (frame, 3, 4), where the board was.
+        corners: (camera, frame, corner, 2), as they were seen, pixels; NaN where not.
         residuals: (camera, frame, corner, 2), projection minus corner, pixels; NaN where not seen.
         covariance: (camera, 15, 15), of rotation, translation, fx, fy, cx, cy and five coefficients.
+        shared: (camera, camera), in how many frames both see the board; on the diagonal, each one.
+        models: the coefficients of each lens.
+        held_out: how well boards are predicted that were not used; None if there are too few.
+        left_out: cameras that could not be calibrated, and why.
+        doubts: what may be wrong, in words.
     """
 
     cameras: Cameras
     frames: Int[NDArray[np.int64], "frame"]
     world_from_board: Float[Array, "frame 3 4"]
+    corners: Float[Array, "camera frame corner 2"]
     residuals: Float[Array, "camera frame corner 2"]
     covariance: Float[Array, "camera 15 15"]
+    shared: Int[NDArray[np.int64], "camera camera"]
+    models: tuple[LensModel, ...]
+    held_out: HeldOut | None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 def calibrate(
     seen: Mapping[str, Seen],
     points: Float[Array, "corner 3"],
     *,
-    fisheye: bool | Mapping[str, bool] = False,
+    lenses: Mapping[str, LensSettings] | None = None,
+    fisheye: bool = False,
     symmetries: Int[NDArray[np.int64], "symmetry corner"] | None = None,
     neighbours: Int[NDArray[np.int64], "edge 2"] | None = None,
 ) -> CalibrationResult:
     """Calibrate cameras from the boards that they saw.
 
-    The result does not depend on the order of cameras or frames. A single camera gets intrinsics alone.
+    The result does not depend on the order of cameras or frames. A single camera gets intrinsics alone. Of
+    cameras that are not all connected, the largest connected part is calibrated.
 
     Args:
         seen: by name of camera.
         points: the corners, in board coordinates.
-        fisheye: which cameras follow the fisheye model.
+        lenses: how the lenses are found; of cameras not in it, from the views, with `fisheye` for the kind.
         symmetries: renumberings under which the board looks the same; the first is no change.
-        neighbours: corners whose triangulated distance is compared with the truth, in the metadata.
+        neighbours: corners whose triangulated distance is compared with the truth.
 
     Raises:
         CalibrationError: too few boards or shared frames, or an implausible result; says of which cameras,
             and what to film.
     """
     names = sorted(seen, key=natural_key)
-    kinds = tuple(fisheye if isinstance(fisheye, bool) else fisheye.get(name, False) for name in names)
-    sizes = [seen[name].size for name in names]
     if symmetries is None:
         symmetries = np.arange(len(points))[None]
-    boards_seen = {name: _usable(seen[name], points) for name in names}
-    require_boards(boards_seen)
-    views, frames = _views(list(boards_seen.values()))
-    starts = [
-        views_to_start_from(views.corners[views.camera == i], points, sizes[i], fisheye=kinds[i])
-        for i in range(len(names))
-    ]
-    require_flat_boards(names, [len(start) for start in starts])
-    own = [
-        estimate_intrinsics(start, points, size, fisheye=kind)
-        for start, size, kind in zip(starts, sizes, kinds, strict=True)
-    ]
-    intrinsics = np.stack([lens.intrinsics for lens in own])
-    views, frames, candidates = _board_candidates(views, frames, points, intrinsics, kinds)
-    require_flat_boards(names, np.bincount(views.camera, minlength=len(names)).tolist())
-    require_unmirrored(names, views, _seen_from_behind(candidates, points))
-    require_links(names, shared_frames(views, len(names)))
-    rig = Rig(intrinsics, kinds, np.empty((0, 3, 4)), np.empty((0, 3, 4)))
+    of_all = {name: (lenses or {}).get(name, LensSettings(fisheye)) for name in names}
+    start = prepare({name: seen[name] for name in names}, points, of_all)
+    try:
+        return _calibrated(start, points, symmetries, neighbours)
+    except CalibrationError as error:
+        if not start.doubts:
+            raise
+        raise CalibrationError("\n".join([str(error), *start.doubts])) from None
+
+
+def _calibrated(
+    start: Start,
+    points: Array,
+    symmetries: Int[NDArray[np.int64], "symmetry corner"],
+    neighbours: Int[NDArray[np.int64], "edge 2"] | None,
+) -> CalibrationResult:
+    rig, views = _placed(start, points, symmetries)
+    adjusted, spread = _adjust_all(start, rig, views, points, "all")
+    errors = residuals(adjusted, views, points)
+    kind: LensFreedom = "all"
+    alone = [lens.noise_px for lens in start.own if lens is not None]
+    if alone and noise_of(errors) > MAX_NOISE_RATIO * float(np.median(alone)):
+        kind = "none"
+        adjusted, spread = _adjust_all(start, rig, views, points, kind)
+        for camera, lens in enumerate(start.own):
+            if lens is not None:
+                spread[camera, N_POSE:, N_POSE:] = lens.covariance
+        errors = residuals(adjusted, views, points)
+    require_plausible(start.names, start.sizes, adjusted, views, errors, spread)
+    held_out = hold_out(
+        adjusted, views, points, neighbours, lambda rig, some: _adjust_last(start, rig, some, points, kind)[0]
+    )
+    if held_out is not None:
+        require_distances(start.names, held_out)
+    return _result(start, adjusted, views, errors, spread, neighbours, points, kind, held_out)
+
+
+def _placed(
+    start: Start, points: Array, symmetries: Int[NDArray[np.int64], "symmetry corner"]
+) -> tuple[Rig, Views]:
+    """Cameras and boards where they are, roughly, and the views with corners numbered alike."""
+    views, candidates = start.views, start.candidates
+    rig = Rig(start.intrinsics, start.fisheye, np.empty((0, 3, 4)), np.empty((0, 3, 4)))
     motions = board_symmetries(points, symmetries)
-    rig = replace(rig, cam_from_world=place_cameras(views, candidates, motions, len(names)))
+    rig = replace(rig, cam_from_world=place_cameras(views, candidates, motions, len(start.names)))
     boards, numbering = place_boards(rig, views, points, candidates, symmetries)
     views = replace(views, corners=_renumbered(views.corners, symmetries[numbering]))
-    start = replace(rig, world_from_board=boards)
-    rig, spread = _adjust_all(start, views, points, sizes, "all")
-    errors = residuals(rig, views, points)
-    lenses_from = "all views together"
-    if noise_of(errors) > MAX_NOISE_RATIO * float(np.median([lens.noise_px for lens in own])):
-        lenses_from = "each camera's own views"
-        rig, spread = _adjust_all(start, views, points, sizes, "none")
-        spread[:, N_POSE:, N_POSE:] = [lens.covariance for lens in own]
-        errors = residuals(rig, views, points)
-    require_plausible(names, sizes, rig, views, errors, spread)
-    return _result(names, sizes, rig, views, frames, points, errors, spread, neighbours, lenses_from)
+    return replace(rig, world_from_board=boards), views
 
 
 def _renumbered(
@@ -143,118 +152,82 @@ def _renumbered(
     return renumbered
 
 
-def _usable(seen: Seen, points: Float[Array, "corner 3"]) -> Seen:
-    """Only views that fix a homography."""
-    corners = np.where(np.isfinite(seen.corners).all(axis=-1, keepdims=True), seen.corners, np.nan)
-    good = np.array([fixes_homography(points[np.isfinite(view[:, 0])]) for view in corners], bool)
-    return replace(seen, frames=seen.frames[good], corners=corners[good])
-
-
-def _views(seen: list[Seen]) -> tuple[Views, NDArray[np.int64]]:
-    """All views in order of camera and frame, and the numbers of the frames."""
-    frames = np.unique(np.concatenate([one.frames for one in seen]))
-    camera, frame, corners = [], [], []
-    for number, one in enumerate(seen):
-        order = np.argsort(one.frames, kind="stable")
-        camera.append(np.full(len(order), number))
-        frame.append(np.searchsorted(frames, one.frames[order]))
-        corners.append(one.corners[order])
-    return Views(np.concatenate(camera), np.concatenate(frame), np.concatenate(corners)), frames
-
-
-def _board_candidates(
-    views: Views,
-    frames: NDArray[np.int64],
-    points: Array,
-    intrinsics: Float[Array, "camera 9"],
-    fisheye: tuple[bool, ...],
-) -> tuple[Views, NDArray[np.int64], Candidates]:
-    """Poses of the board in each view. Views without any are left out, and frames without views."""
-    possible: list[Array] = [np.empty((0, 3, 4))] * len(views.camera)
-    for camera, own in enumerate(intrinsics):
-        index = np.flatnonzero(views.camera == camera)
-        directions = normalise(views.corners[index], own, fisheye=fisheye[camera])
-        limit = np.full(len(index), WRONG_PX / own[FX])
-        agree = agreeing_corners(directions, points, limit)
-        for view, one in zip(index, np.where(agree[..., None], directions, np.nan), strict=True):
-            possible[view], _ = planar_poses(one, points)
-    good = np.array([len(poses) > 0 for poses in possible], bool)
-    used = np.unique(views.frame[good])
-    kept = Views(views.camera[good], np.searchsorted(used, views.frame[good]), views.corners[good])
-    poses = [one for one in possible if len(one)]
-    number = np.repeat(np.arange(len(poses)), [len(one) for one in poses])
-    return kept, frames[used], Candidates(number, np.concatenate([np.empty((0, 3, 4)), *poses]))
-
-
-def _seen_from_behind(candidates: Candidates, points: Array) -> NDArray[np.bool_]:
-    """(view,), whether the board's face, towards -z of the board, is turned away from the camera."""
-    first = np.flatnonzero(np.diff(candidates.view, prepend=-1))
-    poses = candidates.cam_from_board[first]
-    middle = poses[:, :, :3] @ points.mean(0) + poses[:, :, 3]
-    behind: NDArray[np.bool_] = (middle * poses[:, :, 2]).sum(1) < 0
-    return behind
-
-
 def _adjust_all(
-    rig: Rig, views: Views, points: Array, sizes: list[tuple[int, int]], kind: LensFreedom
+    start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
 ) -> tuple[Rig, Float[Array, "camera 15 15"]]:
     """Bundle adjustment with ever less regard for outliers."""
-    moving = np.arange(len(sizes)) > 0
-    for scale in ROBUST_SCALES:
-        errors = residuals(rig, views, points)
-        # One noise for all: each its own would let one camera fit ever better, and count ever more.
-        noise = np.full(len(sizes), noise_of(errors))
-        freedom = lens_freedom(rig.intrinsics, sizes, rig.fisheye, moving=moving, kind=kind)
-        loss = Loss(geman_mcclure, scale)
-        last = scale == ROBUST_SCALES[-1]
-        rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-9 if last else 1e-4)
-    return rig, covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
+    for scale in ROBUST_SCALES[:-1]:
+        rig, _ = _adjust_at(scale, 1e-4, start, rig, views, points, kind)
+    rig, uncertainty = _adjust_last(start, rig, views, points, kind)
+    return rig, uncertainty()
+
+
+def _adjust_last(
+    start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
+) -> tuple[Rig, Callable[[], Float[Array, "camera 15 15"]]]:
+    return _adjust_at(ROBUST_SCALES[-1], 1e-9, start, rig, views, points, kind)
+
+
+def _adjust_at(
+    scale: float, tolerance: float, start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
+) -> tuple[Rig, Callable[[], Float[Array, "camera 15 15"]]]:
+    """The rig, and what gives its covariance."""
+    # One noise for all: each its own would let one camera fit ever better, and count ever more.
+    noise = np.full(len(start.sizes), noise_of(residuals(rig, views, points)))
+    moving = np.arange(len(start.sizes)) > 0
+    freedom = lens_freedom(
+        rig.intrinsics, start.sizes, start.models, moving=moving, kind=kind, known=start.known
+    )
+    loss = Loss(geman_mcclure, scale)
+    rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=tolerance)
+    return rig, lambda: covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
 
 
 def _result(
-    names: list[str],
-    sizes: list[tuple[int, int]],
+    start: Start,
     rig: Rig,
     views: Views,
-    frames: NDArray[np.int64],
-    points: Array,
     errors: Float[Array, "view corner 2"],
     spread: Float[Array, "camera 15 15"],
     neighbours: NDArray[np.int64] | None,
-    lenses_from: str,
+    points: Array,
+    kind: LensFreedom,
+    held_out: HeldOut | None,
 ) -> CalibrationResult:
-    cameras = Cameras(tuple(_camera(names[i], sizes[i], rig, i) for i in range(len(names))))
+    names, frames = start.names, start.frames
+    cameras = cameras_of(rig, names, start.sizes)
     shape = (len(names), len(frames), len(points), 2)
     corners, off = np.full(shape, np.nan), np.full(shape, np.nan)
     corners[views.camera, views.frame], off[views.camera, views.frame] = views.corners, errors
     lengths = np.linalg.norm(off, axis=-1)
     metadata: dict[str, object] = {
-        "error": _figure(np.nanmedian(lengths)),
-        "lenses_from": lenses_from,
+        "error": figure(np.nanmedian(lengths)),
+        "lenses_from": "all views together" if kind == "all" else "each camera's own views",
         "frames": len(frames),
-        "camera_errors": {name: _figure(np.nanmedian(lengths[i])) for i, name in enumerate(names)},
-        "camera_errors_95": {name: _figure(np.nanquantile(lengths[i], 0.95)) for i, name in enumerate(names)},
+        "camera_errors": {name: figure(np.nanmedian(lengths[i])) for i, name in enumerate(names)},
+        "camera_errors_95": {name: figure(np.nanquantile(lengths[i], 0.95)) for i, name in enumerate(names)},
         "camera_views": {name: int((views.camera == i).sum()) for i, name in enumerate(names)},
-        "focal_length_sd": {
-            name: _figure(np.sqrt(spread[i, N_POSE, N_POSE])) for i, name in enumerate(names)
-        },
+        "focal_length_sd": {name: figure(np.sqrt(spread[i, N_POSE, N_POSE])) for i, name in enumerate(names)},
+        "distortion": dict(zip(names, start.models, strict=True)),
     }
     if neighbours is not None and len(names) > 1:
         metadata |= _edge_figures(cameras, corners, points, neighbours)
-    return CalibrationResult(replace(cameras, metadata=metadata), frames, rig.world_from_board, off, spread)
-
-
-def _camera(name: str, size: tuple[int, int], rig: Rig, number: int) -> Camera:
-    fx, fy, cx, cy = rig.intrinsics[number, :4]
-    pose = rig.cam_from_world[number]
-    return Camera(
-        name,
-        size,
-        np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
-        rig.lens(number).coefficients,
-        rotation_vector(pose[:, :3]),
-        pose[:, 3],
-        fisheye=rig.fisheye[number],
+    if held_out is not None:
+        metadata |= held_out.figures()
+    if start.left_out:
+        metadata["left_out"] = dict(start.left_out)
+    return CalibrationResult(
+        cameras=replace(cameras, metadata=metadata),
+        frames=frames,
+        world_from_board=rig.world_from_board,
+        corners=corners,
+        residuals=off,
+        covariance=spread,
+        shared=shared_frames(views, len(names)),
+        models=tuple(start.models),
+        held_out=held_out,
+        left_out=start.left_out,
+        doubts=start.doubts,
     )
 
 
@@ -265,20 +238,13 @@ def _edge_figures(
     neighbours: NDArray[np.int64],
 ) -> dict[str, float]:
     """How long triangulated edges of the board are, against the truth."""
-    found = triangulate(cameras, corners)
-    a, b = neighbours.T
-    lengths = np.linalg.norm(found[:, a] - found[:, b], axis=-1)
-    true = np.linalg.norm(points[a] - points[b], axis=-1)
-    off = (lengths - true)[np.isfinite(lengths)]
-    if not len(off):
+    lengths, true = edge_lengths(cameras, corners, points, neighbours)
+    off, true = lengths - true, true + 0 * lengths
+    good = np.isfinite(off)
+    if not good.any():
         return {}
     return {
-        "edge_error": _figure(np.median(np.abs(off))),
-        "edge_error_percent": _figure(100 * np.median(np.abs(off)) / np.median(true)),
-        "edge_bias_percent": _figure(100 * np.median(off) / np.median(true)),
+        "edge_error": figure(np.median(np.abs(off[good]))),
+        "edge_error_percent": figure(100 * np.median(np.abs(off / true)[good])),
+        "edge_bias_percent": figure(100 * np.median((off / true)[good])),
     }
-
-
-def _figure(value: float | np.floating) -> float:
-    """Four digits are all that such a figure means."""
-    return float(f"{value:.4g}")

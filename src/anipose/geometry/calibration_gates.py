@@ -13,6 +13,7 @@ from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import connected_groups
 from anipose.geometry.board_views import Seen
 from anipose.geometry.bundle import FX, N_POSE, Rig, Views
+from anipose.geometry.held_out import HeldOut
 
 Array = NDArray[np.float64]
 
@@ -30,13 +31,31 @@ MAX_FROM_BEHIND = 0.5
 MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR = 2.0, 0.003
 # Of the corners, so many must be in front of their camera and inside the range of its lens.
 MIN_IN_FRONT = 0.8
+# Distances on boards that were held out, in per cent, as medians: all off to one side, and altogether.
+MAX_EDGE_BIAS_PERCENT, MAX_EDGE_ERROR_PERCENT = 2.0, 5.0
+# Of the cameras nearest to a link, so many are named.
+MOST_CANDIDATES = 3
 
 
-def require_boards(seen: Mapping[str, Seen]) -> None:
-    """Every camera saw the board in enough frames."""
-    none = [name for name, one in seen.items() if not len(one.frames)]
-    few = [name for name, one in seen.items() if 0 < len(one.frames) < MIN_VIEWS]
-    faults = [f"camera {name}: the board was found in {_of_frames(seen[name])}" for name in none + few]
+def few_boards(one: Seen) -> str:
+    """Why a camera with fewer than MIN_VIEWS views is left out."""
+    return f"the board was found in {_of_frames(one)}"
+
+
+def no_flat_boards() -> str:
+    """Why a camera is left out whose corners are not those of a board."""
+    return "its corners do not lie on a flat board like the one in [calibration]"
+
+
+def require_boards(seen: Mapping[str, Seen], bad: list[str]) -> None:
+    """Say of cameras that they saw too few boards, when too few cameras are left.
+
+    Raises:
+        CalibrationError: always.
+    """
+    none = [name for name in bad if not len(seen[name].frames)]
+    few = [name for name in bad if len(seen[name].frames)]
+    faults = [f"camera {name}: {few_boards(seen[name])}" for name in none + few]
     if none:
         faults.append(
             "Check that board_type, board_size and the dictionary in [calibration] are those of the printed "
@@ -47,18 +66,19 @@ def require_boards(seen: Mapping[str, Seen]) -> None:
             f"At least {MIN_VIEWS} views are needed, with the board tilted in different ways; 20 or more are "
             "better. Film the board for longer in front of these cameras."
         )
-    if faults:
-        raise CalibrationError("The cameras cannot be calibrated.\n" + "\n".join(faults))
+    raise CalibrationError("The cameras cannot be calibrated.\n" + "\n".join(faults))
 
 
-def require_flat_boards(names: list[str], n_views: list[int]) -> None:
-    """Enough views of every camera are pictures of a flat board."""
-    bad = [name for name, count in zip(names, n_views, strict=True) if count < MIN_VIEWS]
-    if bad:
-        raise CalibrationError(
-            f"The corners that camera {', '.join(bad)} saw do not lie on a flat board like the one in "
-            "[calibration]. Check board_type, board_size and the lengths there, and that the board is flat."
-        )
+def require_flat_boards(bad: list[str]) -> None:
+    """Say of cameras that their views are no pictures of a flat board.
+
+    Raises:
+        CalibrationError: always.
+    """
+    raise CalibrationError(
+        f"The corners that camera {', '.join(bad)} saw do not lie on a flat board like the one in "
+        "[calibration]. Check board_type, board_size and the lengths there, and that the board is flat."
+    )
 
 
 def require_unmirrored(names: list[str], views: Views, from_behind: NDArray[np.bool_]) -> None:
@@ -78,10 +98,12 @@ def _of_frames(one: Seen) -> str:
 
 
 def require_links(names: list[str], shared: Int[NDArray[np.int64], "camera camera"]) -> None:
-    """All cameras are linked by frames in which two of them see the board."""
+    """Say which groups of cameras share no frame, when no two cameras are linked.
+
+    Raises:
+        CalibrationError: always.
+    """
     groups = connected_groups(shared)
-    if len(groups) == 1:
-        return
     listed = "; ".join(", ".join(names[camera] for camera in group) for group in groups)
     pairs = [
         f"  {names[a]} and {names[b]}: {shared[a, b]}"
@@ -94,6 +116,60 @@ def require_links(names: list[str], shared: Int[NDArray[np.int64], "camera camer
         "Hold the board where a camera of one group and one of another see it together, for some seconds. "
         "If they did, check that the videos were started at the same time."
     )
+
+
+def unlinked(
+    names: list[str],
+    views: Views,
+    frames: Int[NDArray[np.int64], "frame"],
+    shared: Int[NDArray[np.int64], "camera camera"],
+    linked: list[int],
+) -> dict[str, str]:
+    """Why cameras outside a connected part are left out, with the cameras that are nearest to a link.
+
+    Nearest is a camera that saw the board the fewest frames before or after.
+    """
+    seen = [frames[views.frame[views.camera == camera]] for camera in range(len(names))]
+    reasons = {}
+    for camera, name in enumerate(names):
+        if camera in linked:
+            continue
+        gaps = sorted((_smallest_gap(seen[camera], seen[other]), names[other]) for other in linked)
+        near = ", ".join(f"{other} ({gap} frames apart)" for gap, other in gaps[:MOST_CANDIDATES])
+        reasons[name] = (
+            f"it saw the board in {shared[camera, camera]} frames, but never together with "
+            f"{', '.join(names[other] for other in linked)}; nearest to it: {near}"
+        )
+    return reasons
+
+
+def _smallest_gap(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
+    """The least distance between numbers of two rising lists."""
+    after = np.searchsorted(b, a)
+    before = np.abs(a - b[np.maximum(after - 1, 0)])
+    return int(np.minimum(before, np.abs(b[np.minimum(after, len(b) - 1)] - a)).min())
+
+
+def require_distances(names: list[str], held_out: HeldOut) -> None:
+    """Board edges in frames that were not used come out as long as they are.
+
+    Raises:
+        CalibrationError: they do not.
+    """
+    if not len(held_out.lengths):
+        return
+    bias = 100 * abs(float(np.median(held_out.lengths)) - 1)
+    spread = 100 * float(np.median(np.abs(held_out.lengths - 1)))
+    if bias > MAX_EDGE_BIAS_PERCENT or spread > MAX_EDGE_ERROR_PERCENT:
+        errors = {name: held_out.of_camera(i) for i, name in enumerate(names)}
+        listed = ", ".join(f"{name} {error[0]:.2f} px" for name, error in errors.items() if error)
+        raise CalibrationError(
+            "No plausible calibration was found.\n"
+            f"Distances on boards that were held out come out wrong by {spread:.1f} %, as a median "
+            f"({bias:.1f} % of it always to the same side); errors there: {listed}. More than "
+            f"{MAX_EDGE_ERROR_PERCENT:g} % means that the videos are not of the same time, that a camera was "
+            "moved, or that there are too few views; film the board slowly, in the whole volume"
+        )
 
 
 def require_plausible(

@@ -1,5 +1,6 @@
 """Focal length, principal point and distortion of one camera, from its own views of a board."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,7 @@ from anipose.geometry.board_views import (
 )
 from anipose.geometry.bundle import (
     CX,
+    CY,
     FX,
     FY,
     K1,
@@ -45,14 +47,35 @@ GROSS_PX = 60.0
 # this, or this fraction of the size of the board in the picture.
 WRONG_PX, WRONG_FRACTION = 6.0, 0.04
 # What is known of any lens: standard deviations of the principal point, over the longer side of the
-# picture, and of what each radial coefficient does at the corner of the picture, over the radius there.
+# picture, and of what each coefficient does at the corner of the picture, over the radius there.
 CENTRE_SD = 0.04
-PINHOLE_SDS = (0.5, 0.2)
-FISHEYE_SDS = (0.3, 0.3, 0.3, 0.3)
+SDS = {"pinhole": (0.5, 0.2, 0.02, 0.02, 0.2), "fisheye": (0.3, 0.3, 0.3, 0.3)}
+# How coefficients grow towards the corner: radius there to this power.
+POWERS = {"pinhole": (2, 4, 1, 1, 6), "fisheye": (2, 4, 6, 8)}
+# What is left open when a lens from elsewhere is refined: standard deviations of the focal length and of the
+# principal point over the longer side, and a part of those of the coefficients above.
+REFINED_FOCAL_SD, REFINED_CENTRE_SD, REFINED_PART = 0.02, 0.01, 0.2
+# Distortion is estimated with ever less regard for outliers. Models are compared by errors up to so many
+# standard deviations of the noise; the next larger one is taken if it is better by so many standard errors.
+ROBUST_SCALES, MAX_JUDGED, MIN_GAIN_SES = (10.0, 5.0), 5.0, (0.0, 1.0, 2.0)
+# Fewer views than this are not split in two to compare models.
+MIN_VIEWS_TO_FIT = 3
+STILL = np.zeros(1, bool)
 # Noise of corners is never taken for less than this: what is left then is rounding.
 LEAST_NOISE_PX = 0.02
 # Median length of a vector of two independent standard normal numbers.
 RAYLEIGH_MEDIAN = 1.1774
+
+
+LensFreedom = Literal["all", "focal", "none"]
+LensModel = Literal["k1", "k1 k2", "k1 k2 p1 p2 k3", "fisheye"]
+# The coefficients that a model has, among those of its kind of lens.
+COEFFICIENTS: Mapping[LensModel, tuple[int, ...]] = {
+    "k1": (0,),
+    "k1 k2": (0, 1),
+    "k1 k2 p1 p2 k3": (0, 1, 2, 3, 4),
+    "fisheye": (0, 1, 2, 3),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +86,28 @@ class OwnLens:
         intrinsics: (9,), fx = fy, cx, cy and radial distortion; the rest is 0.
         covariance: (9, 9), of the same.
         noise_px: standard deviation of each coordinate of a corner.
+        model: which coefficients are not 0.
+        held_out: mean squared error of corners in views held out, px^2.
     """
 
     intrinsics: Float[Array, "9"]
     covariance: Float[Array, "9 9"]
     noise_px: float
+    model: LensModel
+    held_out: float
 
 
-LensFreedom = Literal["all", "focal", "none"]
+@dataclass(frozen=True, eq=False)
+class KnownLens:
+    """A lens that is known before.
+
+    Attributes:
+        intrinsics: (9,), fx, fy, cx, cy and coefficients.
+        precision: (9, 9), inverse covariance; None if the lens is not to be changed.
+    """
+
+    intrinsics: Float[Array, "9"]
+    precision: Float[Array, "9 9"] | None
 
 
 def centred(size: tuple[int, int], focal: float) -> Float[Array, "9"]:
@@ -81,39 +118,84 @@ def centred(size: tuple[int, int], focal: float) -> Float[Array, "9"]:
 
 def lens_freedom(
     intrinsics: Float[Array, "camera 9"],
-    sizes: list[tuple[int, int]],
-    fisheye: tuple[bool, ...],
+    sizes: Sequence[tuple[int, int]],
+    models: Sequence[LensModel],
     *,
     moving: NDArray[np.bool_],
     kind: LensFreedom = "all",
+    known: Sequence[KnownLens | None] = (),
 ) -> Freedom:
-    """One focal length, the principal point and radial distortion, with the priors above.
+    """One focal length (the ratio fy / fx stays), the principal point and distortion, with the priors above.
 
     Args:
         moving: (camera,), whether the pose of the camera is free.
-        kind: "all"; "focal": focal length and first coefficient; "none": the lens stays as it is.
+        kind: "all"; "focal": focal length and first coefficient; "none": the lenses stay as they are.
+        known: per camera, what is known of its lens besides; nothing for all if empty.
     """
     n_cameras = len(sizes)
-    n_coefficients = 4 if any(fisheye) else 2
+    n_coefficients = max(len(COEFFICIENTS[model]) for model in models)
     basis = np.zeros((n_cameras, N_CAMERA, N_POSE + 3 + n_coefficients))
-    precision = np.zeros((n_cameras, N_INTRINSICS))
+    precision = np.zeros((n_cameras, N_INTRINSICS, N_INTRINSICS))
     prior = np.stack([centred(size, focal) for size, focal in zip(sizes, intrinsics[:, FX], strict=True)])
-    for camera, size in enumerate(sizes):
+    prior[:, FY] = intrinsics[:, FY]
+    for camera, (size, model) in enumerate(zip(sizes, models, strict=True)):
         if moving[camera]:
             basis[camera, range(N_POSE), range(N_POSE)] = 1
-        if kind == "none":
+        before = known[camera] if known else None
+        if kind == "none" or (before is not None and before.precision is None):
             continue
-        basis[camera, [N_POSE + FX, N_POSE + FY], N_POSE] = 1
-        sds = FISHEYE_SDS if fisheye[camera] else PINHOLE_SDS
-        corner = np.hypot(*size) / 2 / intrinsics[camera, FX]
-        for order, sd in enumerate(sds[: 1 if kind == "focal" else None]):
-            basis[camera, N_POSE + K1 + order, N_POSE + 3 + order] = 1
-            precision[camera, K1 + order] = (corner ** (2 * order + 2) / sd) ** 2
-        if kind == "all":
-            for axis in (0, 1):
-                basis[camera, N_POSE + CX + axis, N_POSE + 1 + axis] = 1
-                precision[camera, CX + axis] = 1 / (CENTRE_SD * max(size)) ** 2
+        basis[camera, N_POSE:, N_POSE:] = _lens_basis(intrinsics[camera], model, kind, n_coefficients)
+        if before is not None and before.precision is not None:
+            prior[camera], precision[camera] = before.intrinsics, before.precision
+        else:
+            free = basis[camera, N_POSE:].any(axis=1)
+            sds = _spread_of_lenses(intrinsics[camera, FX], size, fisheye=model == "fisheye")
+            precision[camera] = np.diag(np.where(free, 1 / sds**2, 0.0))
     return Freedom(basis, prior, precision)
+
+
+def _lens_basis(
+    intrinsics: Float[Array, "9"], model: LensModel, kind: LensFreedom, n_coefficients: int
+) -> Float[Array, "9 free"]:
+    basis = np.zeros((N_INTRINSICS, 3 + n_coefficients))
+    basis[FX, 0], basis[FY, 0] = 1, intrinsics[FY] / intrinsics[FX]
+    if kind == "all":
+        basis[CX, 1] = basis[CY, 2] = 1
+    for column, order in enumerate(COEFFICIENTS[model][: 1 if kind == "focal" else None]):
+        basis[K1 + order, 3 + column] = 1
+    return basis
+
+
+def _spread_of_lenses(focal: float, size: tuple[int, int], *, fisheye: bool) -> Float[Array, "9"]:
+    """Standard deviations of the intrinsics among lenses; infinite for the focal length."""
+    sds = np.full(N_INTRINSICS, np.inf)
+    sds[[CX, CY]] = CENTRE_SD * max(size)
+    corner = np.hypot(*size) / 2 / focal
+    kind = "fisheye" if fisheye else "pinhole"
+    for order, (sd, power) in enumerate(zip(SDS[kind], POWERS[kind], strict=True)):
+        sds[K1 + order] = sd / corner**power
+    return sds
+
+
+def to_refine(intrinsics: Float[Array, "9"], size: tuple[int, int], *, fisheye: bool) -> KnownLens:
+    """A lens from elsewhere, true to some per cent, to be refined."""
+    sds = REFINED_PART * _spread_of_lenses(intrinsics[FX], size, fisheye=fisheye)
+    sds[[FX, FY]] = REFINED_FOCAL_SD * intrinsics[FX]
+    sds[[CX, CY]] = REFINED_CENTRE_SD * max(size)
+    return KnownLens(intrinsics, np.diag(1 / sds**2))
+
+
+def as_known(own: OwnLens, model: LensModel) -> KnownLens:
+    """A lens estimated from views that are not used again, with its covariance.
+
+    With covariance A C A' of unknowns with basis A, the precision is A+' C^-1 A+.
+    """
+    basis = _lens_basis(own.intrinsics, model, "all", len(COEFFICIENTS[model]))
+    to_unknowns = np.linalg.pinv(basis)
+    unknowns = to_unknowns @ own.covariance @ to_unknowns.T
+    scale = np.sqrt(np.diag(unknowns))
+    inverse = np.linalg.inv(unknowns / np.outer(scale, scale)) / np.outer(scale, scale)
+    return KnownLens(own.intrinsics, to_unknowns.T @ inverse @ to_unknowns)
 
 
 def noise_of(errors_px: Float[Array, "*batch 2"]) -> float:
@@ -146,23 +228,88 @@ def estimate_intrinsics(
     points: Float[Array, "corner 3"],
     size: tuple[int, int],
     *,
-    fisheye: bool,
+    models: Sequence[LensModel],
 ) -> OwnLens:
-    """The lens, from a few dozen good views."""
+    """The lens, from a few dozen good views.
+
+    Args:
+        models: of one kind of lens, the smallest first; which fits is decided by views held out.
+    """
     views = Views(np.zeros(len(corners), int), np.arange(len(corners)), corners)
+    fisheye = models[0] == "fisheye"
+    # The second largest of several: enough to tell what is wrong, without what few views do not tell.
+    first: LensModel = models[min(1, len(models) - 1)]
     rig = _best_start(views, points, size, fisheye=fisheye)
-    still = np.zeros(1, bool)
-    kinds = rig.fisheye
-    freedom = lens_freedom(rig.intrinsics, [size], kinds, moving=still, kind="focal")
+    freedom = lens_freedom(rig.intrinsics, [size], [first], moving=STILL, kind="focal")
     rig = adjust(rig, views, points, freedom, loss=Loss(cauchy, 20.0), noise_px=np.ones(1), tolerance=1e-4)
-    for scale in (10.0, 5.0):
+    model = first
+    for scale in ROBUST_SCALES:
         noise = np.array([noise_of(residuals(rig, views, points))])
-        freedom = lens_freedom(rig.intrinsics, [size], kinds, moving=still)
+        freedom = lens_freedom(rig.intrinsics, [size], [model], moving=STILL)
         loss = Loss(geman_mcclure, scale)
         rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-4)
+    held_out = held_out_cost(rig, views, points, size, first)
+    if len(models) > 1:
+        model, held_out = _smallest_that_fits(rig, views, points, size, models)
+        if model != first:
+            kept = np.isin(np.arange(N_INTRINSICS), [0, 1, 2, 3, *(K1 + np.array(COEFFICIENTS[model]))])
+            rig = replace(rig, intrinsics=np.where(kept, rig.intrinsics, 0.0))
+            freedom = lens_freedom(rig.intrinsics, [size], [model], moving=STILL)
+            rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-4)
     spread = covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
     left = noise_of(residuals(rig, views, points))
-    return OwnLens(rig.intrinsics[0], spread[0, N_POSE:, N_POSE:], left)
+    return OwnLens(rig.intrinsics[0], spread[0, N_POSE:, N_POSE:], left, model, float(np.mean(held_out)))
+
+
+def _smallest_that_fits(
+    rig: Rig, views: Views, points: Array, size: tuple[int, int], models: Sequence[LensModel]
+) -> tuple[LensModel, Float[Array, "view"]]:
+    """The model that no larger one surpasses in views held out, by more than chance explains."""
+    chosen: LensModel = models[0]
+    cost = held_out_cost(rig, views, points, size, chosen)
+    for model, ses in zip(models[1:], MIN_GAIN_SES[1:], strict=False):
+        other = held_out_cost(rig, views, points, size, model)
+        gain = cost - other
+        if gain.mean() > ses * gain.std() / np.sqrt(len(gain)):
+            chosen, cost = model, other
+    return chosen, cost
+
+
+def held_out_cost(
+    rig: Rig, views: Views, points: Array, size: tuple[int, int], model: LensModel
+) -> Float[Array, "view"]:
+    """Of views held out of the fit of a lens, the median squared error of the corners, px^2.
+
+    Every other view is held out, and its pose fitted with the lens that the others tell.
+    """
+    noise = np.array([noise_of(residuals(rig, views, points))])
+    loss = Loss(geman_mcclure, ROBUST_SCALES[-1])
+    kept = np.isin(np.arange(N_INTRINSICS), [0, 1, 2, 3, *(K1 + np.array(COEFFICIENTS[model]))])
+    start = replace(rig, intrinsics=np.where(kept, rig.intrinsics, 0.0))
+    rows = np.arange(len(views.frame))
+    if len(rows) < 2 * MIN_VIEWS_TO_FIT:
+        return np.zeros(1)
+    fitted, judged = (_some(start, views, rows % 2 == part) for part in (0, 1))
+    freedom = lens_freedom(start.intrinsics, [size], [model], moving=STILL)
+    found = adjust(*fitted, points, freedom, loss=loss, noise_px=noise, tolerance=1e-5)
+    freedom = lens_freedom(found.intrinsics, [size], [model], moving=STILL, kind="none")
+    lens_held = replace(judged[0], intrinsics=found.intrinsics)
+    left = adjust(lens_held, judged[1], points, freedom, loss=loss, noise_px=noise, tolerance=1e-3)
+    squares = (residuals(left, judged[1], points) ** 2).sum(-1)
+    most = (MAX_JUDGED * noise[0]) ** 2
+    seen = np.isfinite(judged[1].corners[..., 0])
+    squares = np.where(seen, np.where(squares < most, squares, most), 0.0)
+    costs: Array = squares.sum(1) / np.maximum(seen.sum(1), 1)
+    return costs
+
+
+def _some(rig: Rig, views: Views, chosen: NDArray[np.bool_]) -> tuple[Rig, Views]:
+    """Some of the views of one camera, each of its own frame, and the boards in them."""
+    rows = np.flatnonzero(chosen)
+    boards = rig.world_from_board[rows]
+    return replace(rig, world_from_board=boards), Views(
+        views.camera[rows], np.arange(len(rows)), views.corners[rows]
+    )
 
 
 def _best_start(views: Views, points: Array, size: tuple[int, int], *, fisheye: bool) -> Rig:
