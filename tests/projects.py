@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from synthetic import make_rig
 
 from anipose.io.calibration import write_calibration
 from anipose.io.poses_2d import write_poses_2d
 from anipose.poses import Poses2D
+from synthetic import make_rig
 
 KEYPOINTS = ("hip", "knee", "foot")
 CONFIG = """
@@ -67,7 +67,7 @@ def leg(n_frames: int) -> NDArray[np.float64]:
     """Hip at the origin, knee 40 mm away, foot 30 mm from the knee at a right angle."""
     turn = np.linspace(0, 1, n_frames)
     knee = 40 * np.stack([np.cos(turn), np.sin(turn), np.zeros(n_frames)], axis=1)
-    foot = knee + [0, 0, -30]
+    foot = knee - np.array([0, 0, 30])
     return np.stack([np.zeros((n_frames, 3)), knee, foot], axis=1)
 
 

@@ -1,6 +1,7 @@
 """What goes wrong in a lab: every case has a message that says what, where, why and what to do, and the
 rest of the work is done."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from projects import anipose, make_walk
 
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
 from anipose.poses import Poses2D
+from projects import anipose, make_walk
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_cameras_that_are_all_uncalibrated_fail(walk: Path) -> None:
 def test_no_calibration_at_all(walk: Path) -> None:
     shutil.rmtree(walk / "calibration")
     output = run(walk)
-    assert "calibration/calibration.toml" in output
+    assert "calibration/calibration.toml does not exist; put videos of a calibration board" in output
 
 
 def test_views_of_different_lengths_are_cut_to_the_shortest_with_a_warning(walk: Path) -> None:
@@ -107,7 +108,10 @@ def test_views_of_different_lengths_are_cut_to_the_shortest_with_a_warning(walk:
     poses = read_poses_2d(path)
     write_poses_2d(path, Poses2D(poses.keypoints, poses.points[:20], poses.scores[:20]))
     output = run(walk, code=0)
-    assert "the views differ in their number of frames (cam0 30, cam1 20, cam2 30); the first 20 are used" in output
+    assert (
+        "the views differ in their number of frames (cam0 30, cam1 20, cam2 30); the first 20 are used"
+        in output
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + b"\0" * 200])
@@ -148,7 +152,10 @@ def test_three_frames(tmp_path: Path) -> None:
 
 
 def test_nothing_that_a_command_works_on(walk: Path) -> None:
-    for command, looked_for in (("filter", "filter.enabled = true"), ("calibrate", "videos of a calibration board")):
+    for command, looked_for in (
+        ("filter", "filter.enabled = true"),
+        ("calibrate", "videos of a calibration board"),
+    ):
         process = anipose(walk, command)
         assert process.returncode == 1
         assert "nothing to do: found no" in process.stdout
@@ -192,7 +199,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mount.returncode:
         pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
@@ -203,9 +213,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(small_disk: Path) -> None:
     walk = make_walk(small_disk / "walk").root
     filler = os.open(small_disk / "filler", os.O_CREAT | os.O_WRONLY)
-    with pytest.raises(OSError, match="No space left"):
-        while True:
-            os.write(filler, b"0" * 4096)
+    with contextlib.suppress(OSError):  # until no space is left
+        while os.write(filler, b"0" * 4096):
+            pass
     os.close(filler)
     output = run(walk)
     assert "no space left" in output
@@ -219,9 +229,10 @@ def test_two_runs_at_once(walk: Path) -> None:
 
     command = [sys.executable, "-m", "anipose", "run-data", "--jobs", "1"]
     runs = [
-        subprocess.Popen(command, cwd=walk, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)
+        subprocess.Popen(command, cwd=walk, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
     ]
     outputs = [process.communicate(timeout=120)[0] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], outputs
-    assert not [path for path in walk.rglob("*.tmp-*")]
+    assert not list(walk.rglob("*.tmp-*"))
     assert anipose(walk, "run-data").stdout.strip().endswith("up to date")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from projects import anipose, content, made, make_walk
 
 from anipose.io.poses_3d import read_poses_3d
+from projects import anipose, content, made, make_walk
 
 SUMMARIES = {"summaries/pose_2d.csv", "summaries/pose_3d.csv", "summaries/angles.csv"}
 
@@ -121,6 +121,13 @@ def test_what_the_user_made_or_edited_is_kept(walk: Path) -> None:
     assert "Knee" in edited.read_text()
     run(walk, "--force")
     assert "Knee" not in edited.read_text()
+
+
+def test_force_never_replaces_a_calibration_or_tracked_points_of_the_user(walk: Path) -> None:
+    before = {path: path.read_bytes() for path in walk.rglob("*") if path.suffix in (".h5", ".toml")}
+    run(walk, "--force")
+    run(walk, "--force")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_part_of_the_experiment(walk: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from projects import anipose, content
 
 from anipose.board_recordings import configured_board
 from anipose.geometry.calibration import Seen, calibrate
@@ -15,6 +14,7 @@ from anipose.io.calibration import read_calibration
 from anipose.io.detections import read_detections
 from anipose.io.poses_3d import read_poses_3d
 from anipose.project import open_project
+from projects import anipose, content
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_checkerboard_stereo(copy_of: Copy) -> None:
 
 
 def test_charuco_room(copy_of: Copy) -> None:
-    """README: corners below 1.2 px on average, neighbouring corners within 0.5 mm of 54 mm; angles of 90 and 180."""
+    """README: corners below 1.2 px on average, neighbouring corners within 0.5 mm of 54 mm; right angles."""
     root = copy_of("charuco-4cam-room")
     run_data(root)
     poses = read_poses_3d(root / "session1" / "pose-3d" / "board.csv")

@@ -167,7 +167,7 @@ def _syntax_fault(text: str, error: ValueError) -> str:
     place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     reason = re.sub(r" \(at [^()]*\)$", "", str(error))
     if not place:
-        return f"is not valid TOML: {reason}"
+        return f"line {len(text.rstrip().splitlines())}: is not valid TOML at the end of the file: {reason}"
     line = text.split("\n")[int(place[1]) - 1].strip()
     if re.search(r"=\s*(True|False)\b", line):
         reason += "; true and false are written in lower case"

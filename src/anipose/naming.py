@@ -59,7 +59,7 @@ def infer_pattern(folders: Sequence[Sequence[str]], known_cameras: Collection[st
     groups = [sorted(set(names)) for names in folders if names]
     if not groups:
         raise ProjectError("there are no file names in which to look for cameras")
-    for candidates in (_from_known(known_cameras), _from_keywords(groups), _from_tokens(groups)):
+    for candidates in (_from_keywords(groups), _from_tokens(groups), _from_known(known_cameras)):
         readings: dict[Reading, str] = {}
         for regex in candidates:
             reading = _read(regex, groups, set(known_cameras))

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from anipose.config import Camera, Config
+from anipose.config import VIDEO_EXTENSIONS, Camera, Config
 from anipose.config_files import LoadedConfig, load_config
 from anipose.discovery import CONFIG_NAME, explain_no_sessions, find_session_folders
 from anipose.errors import AniposeError, ProjectError
@@ -449,13 +449,23 @@ def _tracked_in(folder: Path, videos: set[str]) -> dict[str, Path]:
     for path in sorted(files, key=lambda p: (TRACKED_SUFFIXES.index(p.suffix.lower()), natural_key(p.name))):
         if _NOT_TRACKED.search(path.stem):
             continue
-        stem = path.stem if path.stem in videos else _TRACKER_NAME.sub("", path.stem)
+        stem = _video_of(path.stem, videos)
         other = found.setdefault(stem, path)
         if other != path and other.suffix == path.suffix:
             raise ProjectError(
                 f"{other} and {path.name} both hold the points of {stem}; move one of them out of the folder"
             )
     return found
+
+
+def _video_of(name: str, videos: set[str]) -> str:
+    """The video that tracked points are of: the longest one in the name of the file, or that name itself."""
+    if name in videos:
+        return name
+    plain = Path(_TRACKER_NAME.sub("", name))
+    plain_name = plain.stem if plain.suffix[1:].lower() in VIDEO_EXTENSIONS else plain.name
+    within = [v for v in videos if re.search(rf"(?<![A-Za-z0-9]){re.escape(v)}(?![A-Za-z0-9])", plain_name)]
+    return max(within, key=len) if within else plain_name
 
 
 def _calibration_at(folder: Path, session: Session) -> CalibrationFolder | None:
@@ -503,7 +513,11 @@ def _pattern(
     known = list(_camera_names(calibration.file))
     inferred = infer_pattern([stems, others], known)
     why = "is missing" if regex is None else f"'{regex}' is in no file name"
-    log.warning("%s: cam_regex %s; write cam_regex = '%s' under [triangulation]", where, why, inferred.regex)
+    log.warning(
+        "cam_regex %s; found by comparing the names: write cam_regex = '%s' under [triangulation]",
+        why,
+        inferred.regex,
+    )
     return inferred
 
 

@@ -25,7 +25,6 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, n_found: int) -> None:
     np.testing.assert_array_equal(read.corners, written.corners)
 
 
-@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_a_video_without_boards(tmp_path: Path) -> None:
     write_detections(
         tmp_path / "d.csv", BoardDetections((640, 480), 100, np.empty(0, int), np.empty((0, 12, 2)))

@@ -224,10 +224,10 @@ def test_a_missing_input_that_nothing_makes(tmp_path: Path) -> None:
     jobs = plan(tmp_path)
     (tmp_path / "s1/raw/t_B.txt").unlink()
     found = {name(item.job): (item.state, item.reasons) for item in foresee(jobs)}
-    assert found["s1:join"] == ("blocked", ("raw/t_B.txt does not exist, and no step makes it",))
+    assert found["s1:join"] == ("blocked", ("raw/t_B.txt does not exist", "no step makes it"))
     assert found["s1:count"] == ("blocked", ("needs joined/t.txt, which is blocked",))
     states = {name(result.job): (result.state, result.message) for result in execute(jobs)}
-    assert states["s1:join"] == ("blocked", "raw/t_B.txt does not exist, and no step makes it")
+    assert states["s1:join"] == ("blocked", "raw/t_B.txt does not exist; no step makes it")
     assert states["s1:count"] == ("blocked", "needs joined/t.txt, which is blocked")
     assert states["s2:count"][0] == "done"
     assert (tmp_path / "summaries/all.txt").read_text() == "2"
@@ -237,7 +237,7 @@ def test_results_outlive_inputs_that_were_archived(experiment: Path) -> None:
     jobs = plan(experiment)
     (experiment / "s1/raw/t_A.txt").unlink()
     assert kept(jobs) == {
-        "s1:join": ("raw/t_A.txt does not exist, and no step makes it: kept as it was made",)
+        "s1:join": ("raw/t_A.txt does not exist any more", "kept as it was made")
     }
     stale = [replace(job, separator="-") if isinstance(job, Join) else job for job in jobs]
     assert execute(stale)[0].state == "blocked"

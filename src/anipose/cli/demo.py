@@ -25,7 +25,8 @@ def run_demo(folder: Path, *, jobs: int | None) -> bool:
         return False
     click.echo(_compared(measure(folder)))
     click.echo(
-        f"\nall of it took {time.perf_counter() - started:.0f} s. The experiment is yours to play with: {folder}"
+        f"\nall of it took {time.perf_counter() - started:.0f} s. "
+        f"The experiment is yours to play with: {folder}"
     )
     click.echo("  change a key in its config.toml, then see what depends on it with: anipose status")
     return True

@@ -136,7 +136,7 @@ for _command in COMMANDS:
     _add_step_command(_command)
 
 
-@main.command()
+@main.command(short_help="Show what is done, stale, missing or failed")
 @common_options
 @click.pass_obj
 def status(
@@ -148,7 +148,7 @@ def status(
     show_status(_open(config_file, patterns, overrides))
 
 
-@main.command()
+@main.command(short_help="Write a config.toml for what is here")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
 @click.option("--print", "only_print", is_flag=True, help="Print the config instead of writing it.")
 def init(folder: Path, only_print: bool) -> None:
@@ -158,7 +158,7 @@ def init(folder: Path, only_print: bool) -> None:
     init_project(folder, only_print=only_print)
 
 
-@main.command()
+@main.command(short_help="Try all of it on a made-up experiment")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("anipose-demo"))
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Local processes.")
 def demo(folder: Path, jobs: int | None) -> None:

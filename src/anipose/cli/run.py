@@ -169,7 +169,8 @@ class _Reporter:
         for warning in result.warnings:
             ECHO.tell(warning)
         if result.state == "done":
-            why = f"  ({'; '.join(result.reasons[:_MOST_SHOWN])})" if result.reasons else ""
+            reasons = [reason for reason in result.reasons if not reason.endswith("does not exist")]
+            why = f"  ({_some(reasons)})" if reasons else ""
             self._console.print(
                 Text.assemble(
                     (f"{result.job.command:<20}", "green"),
@@ -194,10 +195,11 @@ def _tell_kept(console: Console, root: Path, kept: Sequence[Result | Foreseen]) 
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for item in kept:
         reason = "; ".join(dict.fromkeys(_without_path(reason) for reason in item.reasons))
+        reason += ": used as it is" if item.job.precious else "; --force replaces"
         groups[shown(item.job.target.parent, root), reason].append(item.job.target.name)
     for (folder, reason), names in groups.items():
         what = f"{folder}/{names[0]}" if len(names) == 1 else f"{len(names)} files in {folder}"
-        console.print(Text.assemble(("kept  ", "cyan"), what, (f"  ({reason}; --force replaces)", "dim")))
+        console.print(Text.assemble(("kept  ", "cyan"), what, (f"  ({reason})", "dim")))
 
 
 def _without_path(reason: str) -> str:
@@ -237,11 +239,16 @@ def _tell_foreseen(console: Console, root: Path, foreseen: Sequence[Foreseen]) -
                     (f"{word:<10}", STYLES[item.state]),
                     f"{item.job.command:<20}",
                     shown(item.job.target, root),
-                    (f"  ({'; '.join(item.reasons[:_MOST_SHOWN])})", "dim"),
+                    (f"  ({_some(item.reasons)})", "dim"),
                 )
             )
     _tell_kept(console, root, [item for item in foreseen if item.state == "kept"])
     console.print(_tally(["would run" if item.state == "run" else item.state for item in foreseen]))
+
+
+def _some(reasons: Sequence[str]) -> str:
+    more = f"; and {len(reasons) - _MOST_SHOWN} more" if len(reasons) > _MOST_SHOWN else ""
+    return "; ".join(reasons[:_MOST_SHOWN]) + more
 
 
 def _tally(states: Sequence[str]) -> str:

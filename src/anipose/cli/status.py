@@ -11,7 +11,7 @@ from anipose.cli.run import plan_steps, shown
 from anipose.pipeline.results import Foreseen
 from anipose.pipeline.run import foresee
 from anipose.project import Project
-from anipose.steps import SINGLE
+from anipose.steps import ALL_DATA, SINGLE
 
 STYLES = {
     "done": "green",
@@ -29,13 +29,13 @@ def show_status(project: Project) -> None:
     """Print what is done, stale and why, missing, failed or kept, for every folder and step."""
     console = Console(highlight=False, soft_wrap=True)
     jobs = plan_steps([step for command in SINGLE for step in command.steps], project)
-    commands = list(dict.fromkeys(job.command for job in jobs if not job.on_demand))
     cells: dict[Path, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    foreseen = [item for item in foresee(jobs) if not item.job.on_demand]
+    foreseen = [item for item in foresee(jobs) if _is_shown(item)]
     for item in foreseen:
         cells[item.job.home][item.job.command][_state(item)] += 1
     if not console.is_terminal:
         console.width = max(console.width, WIDE)
+    commands = list(dict.fromkeys(item.job.command for item in foreseen))
     table = Table("session", *commands, title=f"{project.name}  ({project.root})", title_justify="left")
     for home in sorted(cells):
         table.add_row(shown(home, project.root), *(_cell(cells[home][command]) for command in commands))
@@ -45,6 +45,14 @@ def show_status(project: Project) -> None:
     )
     for name, problem in project.problems.items():
         console.print(Text.assemble(("failed  ", STYLES["failed"]), f"session {name}\n  {problem}"))
+
+
+def _is_shown(item: Foreseen) -> bool:
+    """Not what is made on demand only, by a step or by the user, unless it is there or failed."""
+    made_by_run_data = item.job.command in (*ALL_DATA, "config") or item.job.command.startswith("summarize")
+    return item.failure is not None or (
+        not item.job.on_demand and (made_by_run_data or item.job.target.exists())
+    )
 
 
 def _state(item: Foreseen) -> str:

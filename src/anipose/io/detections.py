@@ -4,7 +4,6 @@ A CSV with the columns frame, corner, x, y (pixels) and, in its first line, the 
 and the number of frames of the video.
 """
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,8 @@ def read_detections(path: Path) -> BoardDetections:
         )
     width, height, n_frames, n_corners = map(int, match.groups())
     try:
-        table = np.loadtxt(io.StringIO(rest), delimiter=",", skiprows=1, ndmin=2).reshape(-1, 4)
+        rows_of_text = rest.splitlines()[1:]
+        table = np.loadtxt(rows_of_text, delimiter=",", ndmin=2) if rows_of_text else np.empty((0, 4))
         frames, rows = np.unique(table[:, 0].astype(np.int64), return_inverse=True)
         corners = np.full((len(frames), n_corners, 2), np.nan)
         corners[rows, table[:, 1].astype(np.int64)] = table[:, 2:]

@@ -122,9 +122,14 @@ def clear_failure(job: Job) -> None:
     _place(job, "failures").unlink(missing_ok=True)
 
 
+def log_of(job: Job) -> Path:
+    """Where tracebacks of faults in this job are kept."""
+    return job.home / FOLDER / "anipose.log"
+
+
 def write_log(job: Job, trace: str) -> None:
     """Append the traceback of a fault to the log of the job's home."""
-    log = job.home / FOLDER / "anipose.log"
+    log = log_of(job)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         file.write(f"{_now()} {__version__} {job.command} {relative(job, job.target)}\n{trace}\n")

@@ -241,7 +241,7 @@ def _attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Re
         with contextlib.suppress(OSError):
             records.write_log(job, trace)
         summary = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        message = f"this is a fault of anipose, please report it with .anipose/anipose.log: {summary}"
+        message = f"this is a fault of anipose, please report it with {records.log_of(job)}: {summary}"
         return dataclasses.replace(_failed(job, message), traceback=trace)
 
 

@@ -52,7 +52,7 @@ class _Outputs:
 class _Inputs:
     """`found` has None for an input that is going to change."""
 
-    absent: list[str] = field(default_factory=list)
+    absent: dict[str, Path] = field(default_factory=dict)
     found: dict[str, tuple[str, Fingerprint | None]] = field(default_factory=dict)
 
 
@@ -72,7 +72,7 @@ def verdict(
     """
     record = read_record(job)
     outputs = _look_at_outputs(job, record)
-    if outputs.users and not force:
+    if outputs.users and (job.precious or not force):
         return Verdict("keep", (*outputs.users, *outputs.missing))
     if force:
         reasons = [*outputs.missing, *outputs.left, *outputs.users] or ["forced"]
@@ -88,8 +88,9 @@ def verdict(
     reasons = _own_reasons(job, record)
     if inputs.absent:
         if reasons:
-            return Verdict("blocked", tuple(inputs.absent))
-        return Verdict("keep", tuple(f"{reason}: kept as it was made" for reason in inputs.absent))
+            return Verdict("blocked", _absent(job, inputs.absent))
+        gone = [f"{relative(job, path)} does not exist any more" for path in inputs.absent.values()]
+        return Verdict("keep", (*gone, "kept as it was made"))
     reasons += _input_reasons(record.inputs, inputs.found)
     if reasons:
         return Verdict("run", tuple(reasons))
@@ -108,12 +109,13 @@ def fingerprint_inputs(job: Job) -> dict[str, FileRecord]:
 
 
 def _unless_absent(job: Job, reasons: list[str], pending: Collection[Path]) -> Verdict:
-    absent = [
-        _absent(relative(job, path))
-        for path in job.inputs().values()
-        if path not in pending and not path.exists()
-    ]
-    return Verdict("blocked", tuple(absent)) if absent else Verdict("run", tuple(reasons))
+    absent = {key: path for key, path in job.inputs().items() if path not in pending and not path.exists()}
+    if absent:
+        return Verdict("blocked", _absent(job, absent))
+    optional = job.optional_inputs().values()
+    if optional and not job.inputs() and not any(path in pending or path.exists() for path in optional):
+        return Verdict("blocked", (f"none of its {len(optional)} inputs has been made",))
+    return Verdict("run", tuple(reasons))
 
 
 def _is_as_recorded(job: Job, record: Record | None, pending: Collection[Path]) -> bool:
@@ -126,8 +128,11 @@ def _is_as_recorded(job: Job, record: Record | None, pending: Collection[Path]) 
     )
 
 
-def _absent(where: str) -> str:
-    return f"{where} does not exist, and no step makes it"
+def _absent(job: Job, inputs: Mapping[str, Path]) -> tuple[str, ...]:
+    """What is missing, and once what to do about it."""
+    missing = [f"{relative(job, path)} does not exist" for path in inputs.values()]
+    hints = dict.fromkeys(job.hints.get(key.partition(".")[0], "no step makes it") for key in inputs)
+    return (*missing, *hints)
 
 
 def _look_at_outputs(job: Job, record: Record | None) -> _Outputs:
@@ -160,7 +165,7 @@ def _look_at_inputs(job: Job, record: Record, pending: Collection[Path], spared:
         elif (taken := fingerprint(path, known.get(where))) is not None:
             result.found[name] = (where, taken)
         elif name in required:
-            result.absent.append(_absent(where))
+            result.absent[name] = path
     return result
 
 

@@ -27,6 +27,7 @@ class Analyze(Job):
 
     command: ClassVar[str] = "analyze"
     works_on: ClassVar[str] = "videos to track"
+    precious: ClassVar[bool] = True
 
     video: Input[Path]
     model: Input[tuple[Path, ...]]

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import POSES_3D_HINT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class Angles(Job):
 
     command: ClassVar[str] = "angles"
     works_on: ClassVar[str] = "trials with two or more cameras (with an [angles] table)"
+    hints: ClassVar[Mapping[str, str]] = {"poses_3d": POSES_3D_HINT}
 
     poses_3d: Input[Path]
     table: Output[Path]

@@ -69,6 +69,7 @@ class Calibrate(Job):
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = WORKS_ON
+    precious: ClassVar[bool] = True
 
     detections: Input[Mapping[str, Mapping[str, Path]]]
     calibration: Output[Path]

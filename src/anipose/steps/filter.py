@@ -1,6 +1,6 @@
 """Repairing tracked points in 2D, one view at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -9,6 +9,7 @@ from anipose import config
 from anipose.errors import ConfigError
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import POSES_2D_HINT
 
 # Keys of the table [filter] that each filter reads.
 KEYS = {
@@ -23,6 +24,7 @@ class Filter(Job):
 
     command: ClassVar[str] = "filter"
     works_on: ClassVar[str] = "2D poses to filter (with filter.enabled = true)"
+    hints: ClassVar[Mapping[str, str]] = {"poses_2d": POSES_2D_HINT}
 
     poses_2d: Input[Path]
     filtered: Output[Path]
@@ -73,6 +75,7 @@ class Filter(Job):
                 poses = replace(poses, points=points, scores=scores)
             else:
                 raise ConfigError(
-                    f"filter.type has {name}, which this version of anipose does not have; use medfilt or viterbi"
+                    f"filter.type has {name}, which this version of anipose does not have; "
+                    "use medfilt or viterbi"
                 )
         write_poses_2d(self.filtered, poses)

@@ -1,6 +1,6 @@
 """Repairing points in space."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from anipose import config
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import POSES_3D_HINT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Filter3D(Job):
 
     command: ClassVar[str] = "filter-3d"
     works_on: ClassVar[str] = "trials with two or more cameras (with filter3d.enabled = true)"
+    hints: ClassVar[Mapping[str, str]] = {"poses_3d": POSES_3D_HINT}
 
     poses_3d: Input[Path]
     filtered: Output[Path]

@@ -1,6 +1,6 @@
 """Points in space, seen again from every camera."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from anipose import config
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import CALIBRATION_HINT, POSES_3D_HINT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Project2D(Job):
 
     command: ClassVar[str] = "project-2d"
     works_on: ClassVar[str] = "trials with two or more cameras"
+    hints: ClassVar[Mapping[str, str]] = {"calibration": CALIBRATION_HINT, "poses_3d": POSES_3D_HINT}
 
     calibration: Input[Path]
     poses_3d: Input[Path]

@@ -11,6 +11,7 @@ from anipose import config
 from anipose.errors import PoseError
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import CALIBRATION_HINT, POSES_2D_HINT
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ class Triangulate(Job):
 
     command: ClassVar[str] = "triangulate"
     works_on: ClassVar[str] = "trials with two or more cameras"
+    hints: ClassVar[Mapping[str, str]] = {
+        "calibration": CALIBRATION_HINT,
+        "poses_2d": POSES_2D_HINT,
+    }
 
     calibration: Input[Path]
     poses_2d: Input[Mapping[str, Path]]
@@ -105,9 +110,9 @@ class Triangulate(Job):
         usable = tuple(name for name in self.poses_2d if name in calibrated)
         if len(usable) < 2:
             raise PoseError(
-                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, but {self.calibration} "
-                f"has {', '.join(calibrated)}; two of the same name are needed. Calibrate the others, or correct "
-                "triangulation.cam_regex so that the names are the same"
+                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, "
+                f"but {self.calibration} has {', '.join(calibrated)}; two of the same name are needed. "
+                "Calibrate the others, or correct triangulation.cam_regex so that the names are the same"
             )
         if missing:
             log.warning(
