@@ -4,16 +4,14 @@ Each runs with its own, older or conflicting libraries, so in an environment of 
 environments takes minutes the first time: `pytest -m slow tests/compat`.
 """
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import environments
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.movement import write_companion
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
@@ -34,19 +32,9 @@ POSES_2D = Poses2D(
 )
 
 
-def _environments() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("environments", HERE / "environments.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def _run(environment: str, script: str, folder: Path) -> Any:
     """What a script prints in its last line."""
-    output = getattr(_environments(), environment).run(HERE / script, folder)
+    output = getattr(environments, environment).run(HERE / script, folder)
     return json.loads(output.strip().splitlines()[-1])
 
 

@@ -1,7 +1,7 @@
-"""Train a tiny network from scratch in DeepLabCut's own environment: `python train_deeplabcut.py FOLDER`.
+"""Train a tiny network from scratch, in DeepLabCut's own environment: `train_deeplabcut.py FOLDER WORKERS`.
 
-FOLDER has `labels.json`: {"keypoints": [...], "images": {name: [[x, y] or null, ...]}} and the images. The
-last line of the output is the folder of the DeepLabCut project.
+FOLDER has `labels.json`: {"keypoints": [...], "images": {name: [[x, y], ...]}} and the images; the DeepLabCut
+project is made in it, as `project`. WORKERS is the folder of `deeplabcut_backend.py`.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-EPOCHS = 60
+EPOCHS = 40
 CROP_PX = 256
 # Of test_resnet in timm, a ResNet of 0.5 million weights.
 CHANNELS = 96
@@ -23,16 +23,14 @@ def main(folder: Path) -> None:
     sys.path.insert(0, sys.argv[2])
     importlib.import_module("deeplabcut_backend").declare_torchvision_operators()
     labels = json.loads((folder / "labels.json").read_text())
-    project = make_project(folder, labels)
-    train(project / "config.yaml")
-    print(project)
+    train(make_project(folder, labels) / "config.yaml")
 
 
 def make_project(folder: Path, labels: dict[str, Any]) -> Path:
     import pandas
     from deeplabcut.utils import auxiliaryfunctions
 
-    project = folder / "lizard-anipose-2026-01-01"
+    project = folder / "project"
     images = project / "labeled-data" / "frames"
     images.mkdir(parents=True)
     for name in ("videos", "training-datasets", "dlc-models"):
@@ -76,7 +74,7 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
     )
     names = sorted(labels["images"])
     index = pandas.MultiIndex.from_tuples([("labeled-data", "frames", name) for name in names])
-    rows = [[v for point in labels["images"][name] for v in (point or (None, None))] for name in names]
+    rows = [[value for point in labels["images"][name] for value in point] for name in names]
     table = pandas.DataFrame(rows, index=index, columns=columns, dtype=float)
     table.to_hdf(images / "CollectedData_truth.h5", key="df_with_missing", mode="w")
     table.to_csv(images / "CollectedData_truth.csv")
@@ -106,6 +104,7 @@ def train(config: Path) -> None:
     model_config["data"]["train"]["crop_sampling"] |= {"width": CROP_PX, "height": CROP_PX}
     model_config["runner"]["optimizer"]["params"]["lr"] = 0.002
     model_config["runner"]["scheduler"] = None
+    model_config["runner"]["eval_interval"] = EPOCHS  # so that the last snapshot is the best one
     with path.open("w") as file:
         yaml.dump(model_config, file)
     # Without a snapshot to start from, DeepLabCut downloads the weights of the backbone.

@@ -1,4 +1,4 @@
-"""Virtual environments with the programs that have to read our files.
+"""Virtual environments with the programs that have to read our files, and with trackers.
 
 They are made once and kept in a cache folder: `ANIPOSE_TEST_ENVS`, or `~/.cache/anipose-test-envs`.
 Each is named by a hash of its pins, so a changed pin makes a new one.
@@ -15,7 +15,13 @@ from pathlib import Path
 
 import pytest
 
-_LONGEST_RUN_S = 300
+_LONGEST_RUN_S = 600
+
+
+def cache_folder() -> Path:
+    """Where things are kept that take minutes to make."""
+    default = Path.home() / ".cache" / "anipose-test-envs"
+    return Path(os.environ.get("ANIPOSE_TEST_ENVS", default))
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Environment:
 
     def run(self, script: Path, *arguments: object) -> str:
         """Run a script in the environment and return what it prints; the test fails with its errors."""
-        command = [self._python(), script, *map(str, arguments)]
+        command = [self.python(), script, *map(str, arguments)]
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         result = subprocess.run(
             command,
@@ -48,10 +54,10 @@ class Environment:
             pytest.fail(f"{self.name}: {script.name} failed:\n{result.stdout}{result.stderr}")
         return result.stdout
 
-    def _python(self) -> Path:
+    def python(self) -> Path:
+        """Its Python; it is made if it is not there, and the test is skipped if that does not work."""
         key = hashlib.sha256(repr((sys.version_info[:2], self)).encode()).hexdigest()[:12]
-        default = Path.home() / ".cache" / "anipose-test-envs"
-        folder = Path(os.environ.get("ANIPOSE_TEST_ENVS", default)) / f"{self.name}-{key}"
+        folder = cache_folder() / f"{self.name}-{key}"
         python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -97,6 +103,6 @@ PEER = Environment(
 
 DEEPLABCUT = Environment(
     "deeplabcut",
-    # torch 2.13 is what its torchvision is made for; with filterpy 2.0 the multi-animal tracker loses every track.
+    # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost.
     ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5"),
 )

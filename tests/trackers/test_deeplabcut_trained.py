@@ -1,0 +1,85 @@
+"""DeepLabCut for real: a network is trained in an environment of its own, then anipose runs it.
+
+Making environment and network takes minutes the first time: `pytest -m slow tests/trackers`.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import environments
+from anipose.demo.animal import KEYPOINTS, walk
+from anipose.demo.render import film
+from anipose.demo.rig import make_rig
+from anipose.io.calibration import write_calibration
+from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_3d import read_poses_3d
+from anipose.io.video_writer import VideoWriter
+from projects import anipose, made
+
+sys.path.insert(0, str(Path(__file__).parent))
+from lizard_network import lizard_network
+
+pytestmark = pytest.mark.slow
+
+N_FRAMES = 60
+CONFIG = """
+model_folder = "{model}"
+
+[tracker]
+python = "{python}"
+device = "cpu"
+
+[triangulation]
+cam_regex = "-cam([A-Z])"
+score_threshold = 0.3
+"""
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lizard_network(tmp_path_factory.mktemp("frames"))
+
+
+def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
+    """A walk that the network has not seen; a broken video fails alone; the second run does nothing."""
+    python = environments.DEEPLABCUT.python()
+    (tmp_path / "config.toml").write_text(CONFIG.format(model=network, python=python))
+    rig, animal = make_rig(), walk(N_FRAMES, 60.0, np.random.default_rng(7))
+    write_calibration(tmp_path / "calibration" / "calibration.toml", rig)
+    videos = tmp_path / "mouse" / "videos-raw"
+    for camera in rig:
+        with VideoWriter(videos / f"walk-cam{camera.name}.mp4", 60, camera.size, crf=15) as writer:
+            for image in film(camera, animal, np.random.default_rng(8)):
+                writer.write(image)
+    broken = tmp_path / "broken" / "videos-raw" / "walk-camA.mp4"
+    broken.parent.mkdir(parents=True)
+    whole = (videos / "walk-camA.mp4").read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+
+    first = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert first.returncode == 1, first.stdout
+    assert "failed  broken/pose-2d/walk-camA.h5" in first.stdout
+    assert "1 failed" in first.stdout
+    shutil.rmtree(tmp_path / "broken")
+    second = anipose(tmp_path, "run-data", "--jobs", "1")
+    assert second.returncode == 0, second.stdout
+    assert not [path for path in made(second.stdout) if "pose-2d" in path]
+    third = anipose(tmp_path, "run-data", "--jobs", "1")
+    assert made(third.stdout) == set()
+
+    for camera in rig:
+        poses = read_poses_2d(tmp_path / "mouse" / "pose-2d" / f"walk-cam{camera.name}.h5")
+        assert poses.keypoints == KEYPOINTS
+        assert poses.scorer.startswith("DLC_Resnet50_lizardJan1shuffle1_snapshot_")
+        error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
+        # A network of this size and training is right to 1 to 2 px, a fifth of a marker.
+        assert np.median(error[poses.scores >= 0.3]) < 3
+    found = read_poses_3d(tmp_path / "mouse" / "pose-3d" / "walk.csv")
+    error = np.linalg.norm(found.points - animal.keypoints, axis=-1)
+    # 3 px at 270 mm and a focal length of 900 px are 0.9 mm.
+    assert np.nanmedian(error) < 0.9
+    assert np.isfinite(error).mean() > 0.9
