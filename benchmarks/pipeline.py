@@ -59,7 +59,8 @@ def measure(root: Path, *words: str) -> tuple[float, float, float]:
     """Seconds by the clock, CPU seconds, and megabytes of the largest process, of one command."""
     script = (
         "import resource, subprocess, sys;"
-        "code = subprocess.run([sys.executable, '-m', 'anipose', *sys.argv[1:]], stdout=subprocess.DEVNULL).returncode;"
+        "command = [sys.executable, '-m', 'anipose', *sys.argv[1:]];"
+        "code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode;"
         "usage = resource.getrusage(resource.RUSAGE_CHILDREN);"
         "print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024); sys.exit(code)"
     )

@@ -20,14 +20,14 @@ def configured_board(table: Calibration) -> Board:
     if table.board_type is None or table.board_size is None:
         missing = [key for key in ("board_type", "board_size") if getattr(table, key) is None]
         raise ConfigError(
-            f"calibration.{' and calibration.'.join(missing)} is missing: describe your board under [calibration], "
-            'such as board_type = "charuco", board_size = [10, 7], board_square_side_length = 25, '
+            f"calibration.{' and calibration.'.join(missing)} is missing: describe your board under "
+            '[calibration], such as board_type = "charuco", board_size = [10, 7], board_square_side_length = 25, '
             "board_marker_length = 18.75, board_marker_bits = 4, board_marker_dict_number = 50"
         )
     if max(table.board_size) > MAX_BOARD_SIZE:
         raise ConfigError(
-            f"calibration.board_size = {list(table.board_size)} is no count of squares or corners but perhaps a "
-            "length; give [columns, rows]: squares of a charuco board, inner corners of a checkerboard"
+            f"calibration.board_size = {list(table.board_size)} is no count of squares or corners but perhaps "
+            "a length; give [columns, rows]: squares of a charuco board, inner corners of a checkerboard"
         )
     return make_board(
         table.board_type,
@@ -61,8 +61,8 @@ def _joined(camera: str, parts: Sequence[tuple[int, BoardDetections]]) -> Seen:
     if len(sizes) > 1:
         shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
         raise CalibrationError(
-            f"the calibration videos of camera {camera} differ in size ({shown}); keep those of the size that the "
-            "videos of the animal have"
+            f"the calibration videos of camera {camera} differ in size ({shown}); keep those of the size that "
+            "the videos of the animal have"
         )
     return Seen(
         frames=np.concatenate([start + detections.frames for start, detections in parts]),

@@ -72,7 +72,8 @@ def explain_no_sessions(root: Path, config: Config) -> str:
         )
         if not near:
             lines.append(
-                f"Put videos into {root / 'session1' / videos}, or tracked points into {Path('session1') / poses}."
+                f"Put videos into {root / 'session1' / videos}, "
+                f"or tracked points into {root / 'session1' / poses}."
             )
     return "\n".join(lines)
 
