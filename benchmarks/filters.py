@@ -17,7 +17,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 Result = tuple[Array, Array, float]  # points, scores, CPU seconds

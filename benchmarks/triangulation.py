@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
 from anipose.geometry.triangulation import refine, triangulate, triangulate_robust

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.io.calibration import write_calibration
 from anipose.io.poses_2d import write_poses_2d
 from anipose.poses import Poses2D

@@ -6,8 +6,8 @@ Lengths are millimetres.
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.transforms import looking_at
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.frame import standard_frame

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import anipose.filters.viterbi
+from anipose.arrays import NDArray
 from anipose.filters.viterbi import filter_viterbi
 
 Array = NDArray[np.float64]

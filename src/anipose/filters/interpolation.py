@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 

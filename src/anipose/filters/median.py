@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.filters.interpolation import interpolate_gaps
 
 Array = NDArray[np.float64]

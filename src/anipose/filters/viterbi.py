@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 from scipy.special import ndtr
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 

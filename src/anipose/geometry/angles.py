@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import PoseError
 from anipose.geometry.keypoints import require_keypoints
 

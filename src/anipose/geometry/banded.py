@@ -12,8 +12,9 @@ from math import comb
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dpbtrf, dpbtrs
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 Field = Float[Array, "3 keypoint frame"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.bundle import Rig, Views, residuals
 from anipose.geometry.transforms import align_rigid, compose, inverse, rigid
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.lenses import lens
 from anipose.geometry.transforms import rigid, rotation_matrix
 

@@ -19,8 +19,8 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.lenses import Lens, lens
 from anipose.geometry.transforms import rotation_matrix
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import board_symmetries, place_boards, place_cameras, shared_frames
 from anipose.geometry.board_views import Seen

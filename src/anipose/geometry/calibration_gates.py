@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import connected_groups
 from anipose.geometry.board_views import Seen

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.board_graph import Candidates, connected_groups, shared_frames
 from anipose.geometry.board_views import Seen, agreeing_corners, fixes_homography, normalise, planar_poses
 from anipose.geometry.bundle import FX, Views

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError, ProjectError
 from anipose.geometry.lenses import Lens, lens
 from anipose.geometry.transforms import rigid, rotation_matrix, rotation_vector

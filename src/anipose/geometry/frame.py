@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import PoseError
 from anipose.geometry.keypoints import require_keypoints
 

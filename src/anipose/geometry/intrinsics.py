@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.board_views import (
     agreeing_corners,
     diagonal,

@@ -10,8 +10,8 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 
 Array = NDArray[np.float64]

@@ -18,9 +18,9 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from anipose.arrays import NDArray
 from anipose.geometry import reprojection
 from anipose.geometry.banded import (
     BandedCholesky,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.banded import BandedCholesky, Field, difference_coefficients
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Camera, chunks
 
 Array = NDArray[np.float64]

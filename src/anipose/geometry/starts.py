@@ -2,9 +2,9 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 
 Array = NDArray[np.float64]

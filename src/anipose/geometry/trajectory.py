@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.noise import PIECE_FRAMES, PIECES, first_guess, learn
 from anipose.geometry.objective import Limbs, Room

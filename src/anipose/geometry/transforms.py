@@ -6,7 +6,8 @@ A transform is a (3, 4) matrix ``[R | t]`` named `target_from_source`; products 
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras, chunks
 from anipose.geometry.least_squares import Rays, gauss_newton_step, solve_symmetric
 

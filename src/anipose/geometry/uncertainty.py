@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.banded import Field
 from anipose.geometry.noise import curvature_inverse, efficiency, sample
 from anipose.geometry.objective import Objective, minimise

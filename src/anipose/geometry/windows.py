@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.banded import Field, difference
 from anipose.geometry.cameras import Camera
 from anipose.geometry.objective import Limbs, Objective, Room, best_lengths, minimise

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import tomlkit
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError, FileFormatError
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.io.files import require_file, write_text

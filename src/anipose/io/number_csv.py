@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.files import atomic_path, require_file
 

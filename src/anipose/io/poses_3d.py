@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.number_csv import read_numbers, write_numbers
 from anipose.poses import Frame3D, Poses3D

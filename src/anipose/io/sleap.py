@@ -5,8 +5,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.deeplabcut import several_animals
 from anipose.poses import Poses2D, best_candidate

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import DependencyError, FileFormatError
 from anipose.io.deeplabcut import KEY
 from anipose.io.files import atomic_path

@@ -9,7 +9,8 @@ from typing import Any, Self
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from anipose.arrays import NDArray
 
 Plane = NDArray[np.uint8]
 Colour = tuple[int, int, int]

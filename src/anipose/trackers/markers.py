@@ -13,9 +13,9 @@ from typing import ClassVar, Self
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from anipose.arrays import NDArray
 from anipose.config import Marker, Markers
 from anipose.errors import ConfigError
 from anipose.io.poses_2d import write_poses_2d
