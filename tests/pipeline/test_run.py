@@ -104,7 +104,8 @@ def test_a_fault_of_ours_says_so_and_leaves_a_traceback(tmp_path: Path, where: d
     result = execute(plan(tmp_path), **where)[0]
     assert result.state == "failed"
     assert result.message == (
-        "this is a fault of anipose, please report it with .anipose/anipose.log: ValueError: unforeseen"
+        f"this is a fault of anipose, please report it with {tmp_path}/s1/.anipose/anipose.log: "
+        "ValueError: unforeseen"
     )
     log = (tmp_path / "s1/.anipose/anipose.log").read_text()
     for text in (result.traceback, log):
