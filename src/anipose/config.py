@@ -123,9 +123,11 @@ class Filter(Table):
     n_back: Annotated[Integer, Ge(1), Unit("frames")] = 5
     """How many frames back the viterbi filter looks for candidates of a point."""
     autoencoder_path: OptionalFolder = None
-    """The trained model of the autoencoder filter, relative to the experiment folder."""
+    """The trained model of the autoencoder filter, relative to the experiment folder. When absent,
+    `autoencoders/autoencoder.npz`, which `anipose train-autoencoder` makes."""
     autoencoder_points_path: OptionalFolder = None
-    """The trained model of the autoencoder_points filter, relative to the experiment folder."""
+    """The trained model of the autoencoder_points filter, relative to the experiment folder. When absent,
+    `autoencoders/autoencoder_points.npz`."""
     multiprocessing: Switch = False
     """Accepted from older projects, without effect: `anipose --jobs N` filters N videos at a time."""
     multiprocess: Switch = False

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import PoseError
 
 Array = NDArray[np.float64]
@@ -91,9 +91,7 @@ class Candidates2D:
         return cls(poses.keypoints, poses.points[:, :, None], poses.scores[:, :, None], poses.scorer)
 
 
-def best_candidate(
-    points: Array, scores: Array
-) -> tuple[Array, Array]:
+def best_candidate(points: Array, scores: Array) -> tuple[Array, Array]:
     """The candidate with the highest score of each frame.
 
     Args:
@@ -109,6 +107,34 @@ def best_candidate(
     point = np.take_along_axis(points, best[..., None], axis=-2)[..., 0, :]
     score = np.take_along_axis(scores, best, axis=-1)[..., 0]
     return np.where(seen[..., None], point, np.nan), np.where(seen, score, np.nan)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a filter did to a keypoint of one video, as numbers of frames.
+
+    Attributes:
+        filter: its name.
+        keypoint: whose points.
+        frames: in the video.
+        dropped: points before, none after.
+        filled: no point before, one after.
+        moved: another point than before.
+        rescored: the score crossed `filter.score_threshold`.
+    """
+
+    filter: str
+    keypoint: str
+    frames: int
+    dropped: int
+    filled: int
+    moved: int
+    rescored: int
+
+    @property
+    def replaced(self) -> float:
+        """Share of the frames in which the filter gave another point, or took it away."""
+        return (self.dropped + self.filled + self.moved) / max(self.frames, 1)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ class View:
         return self.session.path("pose_2d_filter") / f"{self.stem}.h5"
 
     @property
+    def filter_changes(self) -> Path:
+        """What the filters changed."""
+        return self.session.path("pose_2d_filter") / f"{self.stem}.changes.json"
+
+    @property
     def poses_2d(self) -> Path:
         """The tracked points that 3D poses are made of: filtered if the config says so."""
         return self.poses_2d_filtered if self.session.config.filter.enabled else self.poses_2d_raw
@@ -188,6 +193,11 @@ class Session:
     def path(self, key: str) -> Path:
         """A folder of this session, by its key in the table [pipeline]."""
         return self.folder / str(getattr(self.config.pipeline, key))
+
+    def autoencoder(self, kind: str) -> Path:
+        """The trained model of the filter `autoencoder` or `autoencoder_points`."""
+        named = getattr(self.config.filter, f"{kind}_path")
+        return self.layers.root / Path(named or f"autoencoders/{kind}.npz").expanduser()
 
     @property
     def config_file(self) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import FileFormatError, PoseError
 from anipose.io.number_csv import numbers, read_cells, read_rows
 from anipose.io.pandas_table import Table, TableWriter, UnreadableTableError, read_table
@@ -85,6 +85,12 @@ def read_deeplabcut_csv(path: Path) -> Candidates2D:
     columns = [tuple(row[place] for row in header.values()) for place in places]
     values = numbers(path, cells.iloc[:, places], [" ".join(column) for column in columns])
     return _poses_from_table(path, Table(tuple(columns), tuple(header), values, cells[0].to_numpy()))
+
+
+def image_names(path: Path, file: h5py.File) -> tuple[str, ...]:
+    """What the rows of a file of labels are called."""
+    index = _the_table(path, file).index
+    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in index)
 
 
 def count_frames(path: Path, file: h5py.File) -> int:

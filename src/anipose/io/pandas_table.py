@@ -21,8 +21,8 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.io.files import atomic_path
 
 _ROWS_PER_CHUNK = 256
@@ -180,6 +180,7 @@ class TableWriter:
         columns: columns of numbers, one name per level.
         text_columns: columns of text.
         text_bytes: the length of the longest text, encoded.
+        index_bytes: rows have names of at most this length, encoded; 0: rows have numbers.
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class TableWriter:
         columns: Sequence[tuple[str, ...]],
         text_columns: Sequence[tuple[str, ...]] = (),
         text_bytes: int = 1,
+        index_bytes: int = 0,
     ) -> None:
         self._stack = ExitStack()
         temporary = self._stack.enter_context(atomic_path(path))
@@ -218,14 +220,16 @@ class TableWriter:
             table_type="appendable_frame",
             values_cols=_pickled(fields),
         )
-        dtype = [("index", "<i8")] + [
+        dtype = [("index", f"S{index_bytes}" if index_bytes else "<i8")] + [
             (field, kind, (len(names),)) for field, (_, kind, names) in zip(fields, blocks, strict=True)
         ]
         self._table = group.create_dataset(
             "table", shape=(0,), maxshape=(None,), chunks=(_ROWS_PER_CHUNK,), dtype=dtype, track_times=False
         )
-        _set(self._table, CLASS="TABLE", TITLE="", VERSION="2.7", index_kind="integer")
-        _set(self._table, FIELD_0_NAME="index", FIELD_0_FILL=np.int64(0))
+        kind_of_index = "string" if index_bytes else "integer"
+        _set(self._table, CLASS="TABLE", TITLE="", VERSION="2.7", index_kind=kind_of_index)
+        empty = np.bytes_(b"") if index_bytes else np.int64(0)
+        _set(self._table, FIELD_0_NAME="index", FIELD_0_FILL=empty)
         for number, (field, (dtype_name, kind, names)) in enumerate(
             zip(fields, blocks, strict=True), start=1
         ):
@@ -238,8 +242,8 @@ class TableWriter:
             }
             _set(self._table, **attributes)
 
-    def append(self, values: NDArray[np.float64], index: NDArray[np.int64], text: Sequence[str] = ()) -> None:
-        """Add rows: values (row, column), the numbers of the rows, and the texts that all of them have."""
+    def append(self, values: NDArray[np.float64], index: NDArray[Any], text: Sequence[str] = ()) -> None:
+        """Add rows: values (row, column), the numbers or names of the rows, and the texts that all have."""
         start = len(self._table)
         rows = np.zeros(len(values), self._table.dtype)
         rows["index"] = index

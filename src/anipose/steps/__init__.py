@@ -42,7 +42,14 @@ SINGLE = (
         ("calibrate:DetectBoards", "calibrate:Calibrate"),
     ),
     Command("analyze", "Track the keypoints in every video", ("analyze:Analyze",), aliases=("label",)),
-    Command("filter", "Repair the tracked points in 2D", ("filter:Filter",)),
+    Command(
+        "train-autoencoder",
+        "Train the autoencoders that filter.type names",
+        ("train_autoencoder:TrainAutoencoder",),
+    ),
+    Command(
+        "filter", "Repair the tracked points in 2D", ("train_autoencoder:TrainAutoencoder", "filter:Filter")
+    ),
     Command("triangulate", "Find 3D poses from the 2D poses of every camera", ("triangulate:Triangulate",)),
     Command("filter-3d", "Repair the 3D poses", ("filter_3d:Filter3D",)),
     Command("angles", "Compute joint angles", ("angles:Angles",)),
@@ -63,7 +70,7 @@ COMMANDS = (
         "From videos to 3D poses, angles and summaries: everything but videos",
         (*(step for command in SINGLE if command.name in ALL_DATA for step in command.steps), *SUMMARIES),
     ),
-    Command("run-all", "Everything", (*(step for command in SINGLE for step in command.steps),)),
+    Command("run-all", "Everything", (*dict.fromkeys(step for command in SINGLE for step in command.steps),)),
 )
 
 # Written beside every command's results, so that they can be understood later.

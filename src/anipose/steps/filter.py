@@ -3,79 +3,66 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from anipose import config
-from anipose.errors import ConfigError
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
-from anipose.steps.hints import POSES_2D_HINT
 
 # Keys of the table [filter] that each filter reads.
 KEYS = {
     "medfilt": ("medfilt", "offset_threshold", "score_threshold", "spline", "max_gap"),
     "viterbi": ("n_back", "offset_threshold", "score_threshold"),
+    "autoencoder": ("score_threshold",),
+    "autoencoder_points": ("offset_threshold", "score_threshold"),
 }
+TRAINED: tuple[Literal["autoencoder", "autoencoder_points"], ...] = ("autoencoder", "autoencoder_points")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter(Job):
-    """Drop wrong points of each view and fill the gaps (needs filter.enabled)."""
+    """Drop wrong points of each view and fill the gaps (needs filter.enabled).
+
+    Attributes:
+        models: the trained model of each filter that has one.
+        changes: what the filters changed.
+    """
 
     command: ClassVar[str] = "filter"
     works_on: ClassVar[str] = "2D poses to filter (with filter.enabled = true)"
-    hints: ClassVar[Mapping[str, str]] = {"poses_2d": POSES_2D_HINT}
 
     poses_2d: Input[Path]
+    models: Input[Mapping[str, Path]]
     filtered: Output[Path]
+    changes: Output[Path]
     table: config.Filter
 
     @classmethod
     def plan(cls, project: Project) -> Iterator[Self]:
         for session in project.sessions:
             table = session.config.filter
-            keys = {key for name in table.type for key in KEYS.get(name, ())}
+            keys = {key for name in table.type for key in KEYS[name]}
             for view in session.views:
                 if table.enabled and (view.tracked or view.video):
                     yield cls(
                         poses_2d=view.poses_2d_raw,
+                        models={name: session.autoencoder(name) for name in table.type if name in TRAINED},
                         filtered=view.poses_2d_filtered,
+                        changes=view.filter_changes,
                         table=table.only("type", *sorted(keys)),
                     )
 
     def run(self) -> None:
-        from dataclasses import replace
+        from anipose.io.autoencoders import read_point_autoencoder, read_score_autoencoder
+        from anipose.io.filter_changes import write_changes
+        from anipose.io.poses_2d import read_candidates_2d, write_poses_2d
+        from anipose.repair import Autoencoders, repair
 
-        from anipose.filters.median import filter_median
-        from anipose.filters.viterbi import filter_viterbi
-        from anipose.io.poses_2d import read_poses_2d, write_poses_2d
-
-        table = self.table
-        poses = read_poses_2d(self.poses_2d)
-        for name in table.type:
-            if name == "medfilt":
-                points = filter_median(
-                    poses.points,
-                    poses.scores,
-                    size=table.medfilt,
-                    offset_threshold=table.offset_threshold,
-                    score_threshold=table.score_threshold,
-                    spline=table.spline,
-                    max_gap=table.max_gap,
-                ).points
-                poses = replace(poses, points=points)
-            elif name == "viterbi":
-                points, scores = filter_viterbi(
-                    poses.points[:, :, None],
-                    poses.scores[:, :, None],
-                    n_back=table.n_back,
-                    offset_threshold=table.offset_threshold,
-                    score_threshold=table.score_threshold,
-                )
-                poses = replace(poses, points=points, scores=scores)
-            else:
-                raise ConfigError(
-                    f"filter.type has {name}, which this version of anipose does not have; "
-                    "use medfilt or viterbi"
-                )
-        write_poses_2d(self.filtered, poses)
+        scores, points = (self.models.get(name) for name in TRAINED)
+        models = Autoencoders(
+            scores=None if scores is None else read_score_autoencoder(scores),
+            points=None if points is None else read_point_autoencoder(points),
+        )
+        filtered, changes = repair(read_candidates_2d(self.poses_2d), self.table, models)
+        write_poses_2d(self.filtered, filtered)
+        write_changes(self.changes, changes)

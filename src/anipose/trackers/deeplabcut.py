@@ -111,3 +111,13 @@ def read_project(folder: Path | None) -> tuple[Path, Mapping[str, Any]]:
             f"{HAVE_FILES}"
         )
     return folder, project
+
+
+def label_files(folder: Path) -> Mapping[str, Path]:
+    """The labels in a DeepLabCut project, by the name of the video."""
+    found = {}
+    for video in sorted((folder / "labeled-data").glob("*/")):
+        files = [*sorted(video.glob("CollectedData_*.h5")), *sorted(video.glob("CollectedData_*.csv"))]
+        if files:
+            found[video.name] = files[0]
+    return found
