@@ -517,6 +517,9 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "two whole numbers [columns, rows], each at least 2": st.lists(
         st.integers(2, 400), min_size=2, max_size=2
     ),
+    "two whole numbers [width, height], from 64 to 4096": st.lists(
+        st.integers(64, 4096), min_size=2, max_size=2
+    ),
     "[x, y] or [x, y, width, height]": st.sampled_from([[1, 2], [0.5, -2, 30, 40]]),
     "two numbers [from, to]": st.lists(st.floats(0, 360), min_size=2, max_size=2),
     "two numbers [smallest, largest]": st.tuples(st.floats(0, 50), st.floats(51, 100)).map(list),

@@ -156,6 +156,12 @@ def _offset(numbers: tuple[float, ...]) -> tuple[float, ...]:
     return numbers
 
 
+def _hex_colour(colour: str) -> str:
+    if not re.fullmatch("#[0-9A-Fa-f]{6}", colour):
+        raise ValueError(f'"{colour}" should be written as #rrggbb, such as "#ee6677"')
+    return colour.lower()
+
+
 def _hue(hue: tuple[float, float]) -> tuple[float, float]:
     if not all(0 <= bound <= 360 for bound in hue):
         raise ValueError("should be degrees of the colour wheel, from 0 to 360")
@@ -217,6 +223,15 @@ BoardSize = Annotated[
     Says("two whole numbers [columns, rows], each at least 2"),
 ]
 Names = Annotated[tuple[Name, ...], Says("a list of names")]
+Colour = Annotated[str, AfterValidator(_hex_colour), Says('colours such as "#ee6677"')]
+Colours = Annotated[tuple[Colour, ...], OneOrMore, Says('a list of colours such as "#ee6677"')]
+Size = Annotated[
+    tuple[Annotated[Integer, Ge(64), Le(4096)], Annotated[Integer, Ge(64), Le(4096)]],
+    Says("two whole numbers [width, height], from 64 to 4096"),
+    Unit("px"),
+]
+Up = Annotated[Literal["auto", "x", "y", "z", "-x", "-y", "-z"], Lowered]
+Encoder = Annotated[Literal["x264", "hardware"], Lowered]
 Scheme = Annotated[tuple[tuple[Name, ...], ...], Says("a list of lists of keypoints")]
 Pair = Annotated[tuple[Name, Name], AfterValidator(_pair)]
 Pairs = Annotated[tuple[Pair, ...], Says("a list of pairs of keypoints")]

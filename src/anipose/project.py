@@ -97,6 +97,29 @@ class View:
         return self.session.path("pose_2d_projected") / f"{self.stem}.h5"
 
     @property
+    def labeled(self) -> Path:
+        """The video with the tracked points drawn on it."""
+        return self.session.path("videos_labeled_2d") / f"{self.stem}.mp4"
+
+    @property
+    def labeled_filtered(self) -> Path:
+        return self.session.path("videos_labeled_2d_filter") / f"{self.stem}.mp4"
+
+    @property
+    def labeled_projected(self) -> Path:
+        return self.session.path("videos_2d_projected") / f"{self.stem}.mp4"
+
+    @property
+    def compared(self) -> Path:
+        """The video with the points before and after filtering."""
+        return self.session.path("videos_compare") / f"{self.stem}.mp4"
+
+    @property
+    def for_browsers(self) -> Path:
+        """The video in a form that every browser plays."""
+        return self.session.path("videos_raw_mp4") / f"{self.stem}.mp4"
+
+    @property
     def offset_px(self) -> tuple[float, float]:
         """Where the top-left corner of this video is on the sensor that was calibrated."""
         return self.settings.corner
@@ -141,6 +164,20 @@ class Trial:
     @property
     def angles(self) -> Path:
         return self.session.path("angles") / f"{self.name}.csv"
+
+    @property
+    def labeled_3d(self) -> Path:
+        """The video of the 3D poses."""
+        return self.session.path("videos_labeled_3d") / f"{self.name}.mp4"
+
+    @property
+    def labeled_3d_filtered(self) -> Path:
+        return self.session.path("videos_labeled_3d_filter") / f"{self.name}.mp4"
+
+    @property
+    def combined(self) -> Path:
+        """The video of all views and the 3D poses."""
+        return self.session.path("videos_combined") / f"{self.name}.mp4"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from anipose.draw.overlay import PALETTE, Skeleton
-from anipose.draw.scene import BACKGROUND, FOCAL_WIDTHS, View, draw_scene, mixed
+from anipose.draw.overlay import PALETTE, Skeleton, mixed
+from anipose.draw.scene import BACKGROUND, FOCAL_WIDTHS, View, draw_scene
 
 SIZE = (240, 180)
 SKELETON = Skeleton.of(("a", "b", "c"), [["a", "b"], ["c"]])

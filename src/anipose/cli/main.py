@@ -9,13 +9,14 @@ config; 130 stopped by Ctrl-C.
 import sys
 import traceback
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from anipose.errors import AniposeError, ConfigError
-from anipose.steps import COMMANDS, Command
+from anipose.steps import COMMANDS, Command, Shorthand
 from anipose.version import __version__
 
 EXIT_FAILED = 1
@@ -102,8 +103,29 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def shorthand_options(
+    shorthands: tuple[Shorthand, ...],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options of a command that set keys of the config; the command gets them as `--set` options."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*, overrides: tuple[str, ...], **others: Any) -> Any:
+            given = {item.key: others.pop(item.option.strip("-")) for item in shorthands}
+            short = tuple(f"{key}={value}" for key, value in given.items() if value is not None)
+            return function(overrides=(*overrides, *short), **others)
+
+        options: Callable[..., Any] = run
+        for item in reversed(shorthands):
+            options = click.option(item.option, metavar=item.metavar, help=item.help)(options)
+        return options
+
+    return add
+
+
 def _add_step_command(command: Command) -> None:
     @main.command(command.name, help=command.help + ".", short_help=command.help)
+    @shorthand_options(command.shorthands)
     @common_options
     @click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N", help="Local processes; 1 runs in this one."

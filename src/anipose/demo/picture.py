@@ -16,8 +16,8 @@ from jaxtyping import Float, UInt8
 from anipose.config import Config
 from anipose.config_files import load_config
 from anipose.demo.experiment import TRUTH
-from anipose.draw.overlay import Colour, Skeleton, draw_pose
-from anipose.draw.scene import View, draw_scene, mixed
+from anipose.draw.overlay import Colour, Skeleton, draw_pose, mixed
+from anipose.draw.scene import View, draw_scene
 from anipose.geometry.angles import compute_angles
 from anipose.io.files import write_bytes
 from anipose.io.number_csv import read_numbers

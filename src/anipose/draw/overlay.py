@@ -13,7 +13,8 @@ Colour = tuple[int, int, int]
 Picture = UInt8[np.ndarray, "height width 3"]
 
 # Told apart by everyone, also with the common kinds of colour blindness, on dark and on light ground: the
-# bright colours of Paul Tol (https://sronpersonalpages.nl/~pault/), as blue, green, red.
+# bright colours of Paul Tol (https://sronpersonalpages.nl/~pault/) and, from the seventh on, those of his
+# muted ones that are farthest from them; as blue, green, red.
 PALETTE: tuple[Colour, ...] = (
     (119, 102, 238),
     (68, 187, 204),
@@ -21,6 +22,10 @@ PALETTE: tuple[Colour, ...] = (
     (238, 204, 102),
     (119, 51, 170),
     (170, 119, 68),
+    (119, 204, 221),
+    (153, 170, 68),
+    (136, 34, 51),
+    (221, 221, 221),
 )
 UNCONNECTED: Colour = (187, 187, 187)
 OUTLINE: Colour = (25, 25, 25)
@@ -44,11 +49,16 @@ class Skeleton:
     point_colours: tuple[Colour, ...]
 
     @classmethod
-    def of(cls, keypoints: Sequence[str], scheme: Sequence[Sequence[str]]) -> Self:
+    def of(
+        cls,
+        keypoints: Sequence[str],
+        scheme: Sequence[Sequence[str]],
+        palette: Sequence[Colour] = PALETTE,
+    ) -> Self:
         """From `labeling.scheme`; names that are not keypoints are passed over."""
         numbers = {name: number for number, name in enumerate(keypoints)}
         chains = tuple(tuple(numbers[name] for name in chain if name in numbers) for chain in scheme)
-        colours = tuple(PALETTE[number % len(PALETTE)] for number in range(len(chains)))
+        colours = tuple(palette[number % len(palette)] for number in range(len(chains)))
         of_point = [UNCONNECTED] * len(keypoints)
         for chain, colour in reversed(list(zip(chains, colours, strict=True))):
             for number in chain:
@@ -87,3 +97,9 @@ def draw_pose(
     for number in np.flatnonzero(seen):
         for radius, colour in ((size_px + 1, OUTLINE), (size_px, skeleton.point_colours[number])):
             cv2.circle(image, at[number], round(radius * 2**SHIFT), colour, cv2.FILLED, cv2.LINE_AA, SHIFT)
+
+
+def mixed(colour: Colour, other: Colour, part: float) -> Colour:
+    """A colour that is `part` the one and otherwise the other."""
+    blue, green, red = (round(part * a + (1 - part) * b) for a, b in zip(colour, other, strict=True))
+    return blue, green, red

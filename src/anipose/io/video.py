@@ -18,8 +18,8 @@ from typing import Any, Self, TypeVar
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.files import require_file
 from anipose.io.yuv import BT709, FULL_RANGE, LIMITED_RANGE, ColourSpace, Yuv
@@ -55,6 +55,7 @@ class VideoInfo:
         codec: FFmpeg's name of the codec.
         rate: mean frame rate, exactly; None if the file has none.
         times: seconds from the first frame to each, where the rate varies; None where it is constant.
+        space: how colours are written.
     """
 
     width: int
@@ -65,6 +66,7 @@ class VideoInfo:
     codec: str
     rate: Fraction | None = None
     times: NDArray[np.float64] | None = None
+    space: ColourSpace = ColourSpace()  # noqa: RUF009  # it is frozen
 
 
 def probe(path: Path) -> VideoInfo:
@@ -87,6 +89,7 @@ def probe(path: Path) -> VideoInfo:
             codec=stream.codec_context.name,
             rate=rate,
             times=index.varying_times(fps, float(stream.time_base)),
+            space=_yuv(first).space,
         )
 
 
@@ -296,14 +299,23 @@ def _bgr(frame: Any) -> Image:
 
 
 def _images(folder: Path, mode: int) -> Iterator[Image]:
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
-    if not paths:
-        raise FileFormatError(f"{folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    for path in paths:
+    for path in image_files(folder):
         image = cv2.imread(str(path), mode)
         if image is None:
             raise FileFormatError(f"{path} is not an image that can be read; make it again, or remove it")
         yield image
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder in natural order.
+
+    Raises:
+        FileFormatError: there is none.
+    """
+    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
+    if not paths:
+        raise FileFormatError(f"{folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return paths
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

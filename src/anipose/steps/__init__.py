@@ -11,6 +11,23 @@ from anipose.pipeline.job import Job
 
 
 @dataclass(frozen=True)
+class Shorthand:
+    """An option that sets a key of the config for one run.
+
+    Attributes:
+        option: what the user types.
+        key: the key, as for `--set`.
+        metavar: what its value is called.
+        help: one line.
+    """
+
+    option: str
+    key: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True)
 class Command:
     """A command of the command line that runs steps.
 
@@ -19,12 +36,14 @@ class Command:
         help: one line.
         steps: the steps that it runs, as "module:class" of this package.
         aliases: other names for it.
+        shorthands: options of its own.
     """
 
     name: str
     help: str
     steps: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    shorthands: tuple[Shorthand, ...] = ()
 
 
 SUMMARIES_2D = ("summarize:SummarizePoses2D",)
@@ -59,18 +78,69 @@ SINGLE = (
     Command("summarize-3d", "Join the 3D poses and angles of all sessions", SUMMARIES_3D),
 )
 
+EXCERPT = (
+    Shorthand("--start", "labeling.start", "FRAME", "First frame that is shown."),
+    Shorthand("--end", "labeling.end", "FRAME", "Frame before which the video ends."),
+    Shorthand("--every", "labeling.every", "N", "Show every N-th frame."),
+    Shorthand("--speed", "labeling.speed", "FACTOR", "Play so many times faster: 0.1 is slow motion."),
+)
+CONVERSION = (
+    Shorthand("--quality", "conversion.quality", "CRF", "From 0, lossless, to 51; 17 looks lossless."),
+    Shorthand(
+        "--speed", "converted_video_speed", "FACTOR", "Videos for looking at play so many times faster."
+    ),
+)
+
+LABELED = (
+    Command("label-2d", "Draw the tracked points on the videos", ("label:Label2D",), shorthands=EXCERPT),
+    Command(
+        "label-2d-filter",
+        "Draw the filtered points on the videos",
+        ("label:Label2DFilter",),
+        shorthands=EXCERPT,
+    ),
+    Command(
+        "label-2d-proj",
+        "Draw the 3D poses, projected into every view, on the videos",
+        ("project_2d:Project2D", "label:Label2DProjected"),
+        shorthands=EXCERPT,
+    ),
+    Command(
+        "label-filter-compare",
+        "Draw the points before and after filtering side by side",
+        ("label:LabelFilterCompare",),
+        shorthands=EXCERPT,
+    ),
+    Command("label-3d", "Show the 3D poses", ("label_3d:Label3D",), shorthands=EXCERPT),
+    Command("label-3d-filter", "Show the filtered 3D poses", ("label_3d:Label3DFilter",), shorthands=EXCERPT),
+    Command(
+        "label-combined",
+        "Show all views, the 3D poses and angles together",
+        ("label_3d:LabelCombined",),
+        shorthands=EXCERPT,
+    ),
+)
+ALL_LABELED = tuple(dict.fromkeys(step for command in LABELED for step in command.steps))
+
 ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "filter-3d", "angles")
 SUMMARIES = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
 
 COMMANDS = (
     *SINGLE,
+    *LABELED,
     Command("summarize", "Make all the tables over all sessions", SUMMARIES),
     Command(
         "run-data",
         "From videos to 3D poses, angles and summaries: everything but videos",
         (*(step for command in SINGLE if command.name in ALL_DATA for step in command.steps), *SUMMARIES),
     ),
-    Command("run-all", "Everything", (*dict.fromkeys(step for command in SINGLE for step in command.steps),)),
+    Command("label-videos", "Make all the labeled videos", ALL_LABELED, shorthands=EXCERPT),
+    Command("run-viz", "All the videos to look at", ALL_LABELED, shorthands=EXCERPT),
+    Command(
+        "run-all",
+        "Everything: run-data and run-viz",
+        tuple(dict.fromkeys([*(step for command in SINGLE for step in command.steps), *ALL_LABELED])),
+    ),
 )
 
 # Written beside every command's results, so that they can be understood later.

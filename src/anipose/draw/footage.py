@@ -1,0 +1,97 @@
+"""The frames of a view that a film shows, at their numbers, whether or not there are pictures of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from anipose.arrays import NDArray
+from anipose.errors import ConfigError
+from anipose.io.video import VideoInfo, probe, read_yuv
+from anipose.io.yuv import ColourSpace, Yuv
+
+# Where no video says how large or how fast it is.
+DEFAULT_SIZE = (640, 480)
+DEFAULT_RATE = Fraction(30)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Which frames are shown, and how fast.
+
+    Attributes:
+        start: number of the first frame.
+        end: number of the frame after the last; None: to the end.
+        every: 2 shows every second frame.
+        speed: times as fast as it was filmed.
+    """
+
+    start: int = 0
+    end: int | None = None
+    every: int = 1
+    speed: float = 1.0
+
+    def numbers(self, n_frames: int) -> range:
+        """The frames of a film.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        end = n_frames if self.end is None else min(self.end, n_frames)
+        if self.start >= end:
+            raise ConfigError(
+                f"there is no frame from {self.start} up to {end if self.end is None else self.end}: the "
+                f"video has {n_frames}. Change labeling.start (--start) or labeling.end (--end)"
+            )
+        return range(self.start, end, self.every)
+
+
+@dataclass(frozen=True)
+class Footage:
+    """The video of a view.
+
+    Attributes:
+        path: where it is; None if there is none.
+        size: (width, height), pixels.
+        rate: frames per second; None if nobody knows.
+        n_frames: number of frames in the file.
+        times: seconds to each frame, where the rate varies.
+        space: how it has its colours.
+    """
+
+    path: Path | None
+    size: tuple[int, int]
+    rate: Fraction | None = None
+    n_frames: int = 0
+    times: NDArray[np.float64] | None = None
+    space: ColourSpace = ColourSpace()  # noqa: RUF009  # it is frozen
+
+    @classmethod
+    def of(cls, path: Path | None, size: tuple[int, int] = DEFAULT_SIZE) -> "Footage":
+        """Of a video; without one, blank frames of this size."""
+        if path is None:
+            return cls(None, size)
+        info: VideoInfo = probe(path)
+        return cls(path, (info.width, info.height), info.rate, info.n_frames, info.times, info.space)
+
+    def pictures(self, numbers: range) -> Iterator[Yuv | None]:
+        """The frames with these numbers; None for what is missing, damaged, or past the end."""
+        following = numbers.start
+        if self.path is not None:
+            end = min(numbers.stop, self.n_frames)
+            for picture in islice(read_yuv(self.path), numbers.start, end, numbers.step):
+                yield picture
+                following += numbers.step
+        for _ in range(following, numbers.stop, numbers.step):
+            yield None
+
+    def seconds(self, number: int) -> float | None:
+        """Time of a frame from the start of the video."""
+        if self.times is not None:
+            step = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
+            last = len(self.times) - 1
+            return float(self.times[min(number, last)] + max(0, number - last) * step)
+        return None if self.rate is None else float(number / self.rate)
