@@ -520,6 +520,11 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "two whole numbers [width, height], from 64 to 4096": st.lists(
         st.integers(64, 4096), min_size=2, max_size=2
     ),
+    "[width, height]": st.lists(st.integers(1, 4096), min_size=2, max_size=2),
+    "a list of numbers": st.lists(st.floats(-10, 10), max_size=5),
+    "three rows of three numbers, [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]": st.just(
+        [[900.0, 0, 639.5], [0, 900.0, 511.5], [0, 0, 1]]
+    ),
     "[x, y] or [x, y, width, height]": st.sampled_from([[1, 2], [0.5, -2, 30, 40]]),
     "two numbers [from, to]": st.lists(st.floats(0, 360), min_size=2, max_size=2),
     "two numbers [smallest, largest]": st.tuples(st.floats(0, 50), st.floats(51, 100)).map(list),

@@ -1,14 +1,25 @@
 """From the settings and files of a calibration to what the geometry works on."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from anipose.boards import Board, make_board
-from anipose.config import MAX_BOARD_SIZE, Calibration
+from anipose.arrays import NDArray
+from anipose.boards import Board, Inverted, make_board
+from anipose.config import MAX_BOARD_SIZE, Calibration, Camera
+from anipose.detection import detect_in_video
 from anipose.errors import CalibrationError, ConfigError
 from anipose.geometry.board_views import Seen
+from anipose.geometry.calibration_start import LensSettings
+from anipose.geometry.cameras import Cameras
 from anipose.io.detections import BoardDetections
+from anipose.io.video import image_files, probe, read_gray
+
+# A number in the name of a picture, which is the number of its frame.
+_NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
 def configured_board(table: Calibration) -> Board:
@@ -21,15 +32,17 @@ def configured_board(table: Calibration) -> Board:
         missing = [key for key in ("board_type", "board_size") if getattr(table, key) is None]
         raise ConfigError(
             f"calibration.{' and calibration.'.join(missing)} is missing: describe your board under "
-            '[calibration], such as board_type = "charuco", board_size = [10, 7], board_square_side_length = 25, '
+            '[calibration], such as board_type = "charuco", board_size = [10, 7], board_square_side_length '
+            "= 25, "
             "board_marker_length = 18.75, board_marker_bits = 4, board_marker_dict_number = 50"
         )
     if max(table.board_size) > MAX_BOARD_SIZE:
         raise ConfigError(
-            f"calibration.board_size = {list(table.board_size)} is no count of squares or corners but perhaps "
+            f"calibration.board_size = {list(table.board_size)} is no count of squares or corners but "
+            "perhaps "
             "a length; give [columns, rows]: squares of a charuco board, inner corners of a checkerboard"
         )
-    return make_board(
+    board = make_board(
         table.board_type,
         table.board_size,
         square_length=table.board_square_side_length,
@@ -39,6 +52,108 @@ def configured_board(table: Calibration) -> Board:
         dictionary_size=table.board_marker_dict_number or 50,
         legacy=table.board_legacy,
     )
+    return Inverted(board) if table.board_inverted else board
+
+
+def look_for_board(board: Board, video: Path) -> BoardDetections:
+    """The board in every frame of a video, or in every picture of a folder.
+
+    Raises:
+        FileFormatError: it cannot be read.
+        CalibrationError: pictures of one folder differ in size.
+    """
+    if not video.is_dir():
+        info = probe(video)
+        frames, corners = detect_in_video(board, read_gray(video))
+        size, n_frames = (info.width, info.height), info.n_frames
+    else:
+        numbers = picture_numbers(video)
+        sizes: list[tuple[int, int]] = []
+        places, corners = detect_in_video(board, _of_one_size(video, sizes))
+        frames, size, n_frames = numbers[places], sizes[0], int(numbers.max()) + 1
+    return BoardDetections(size, n_frames, frames, corners.reshape(len(frames), len(board.points), 2))
+
+
+def _of_one_size(folder: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
+    for gray in read_gray(folder):
+        height, width = gray.shape
+        sizes.append((width, height))
+        if sizes[-1] != sizes[0]:
+            raise CalibrationError(
+                f"the pictures in {folder} differ in size ({sizes[0][0]}x{sizes[0][1]}, {width}x{height}); "
+                "keep "
+                "those of the size that the videos of the animal have"
+            )
+        yield gray
+
+
+def picture_numbers(folder: Path) -> NDArray[np.int64]:
+    """The frame that each picture of a folder is: the last number in its name, or else its place.
+
+    Pictures of the same number in the folders of several cameras were taken together.
+    """
+    files = image_files(folder)
+    found = [_NUMBER.search(path.stem) for path in files]
+    numbers = [int(match.group(1)) for match in found if match]
+    if len(set(numbers)) == len(files):
+        return np.array(numbers, np.int64)
+    return np.arange(len(files))
+
+
+def lens_settings(
+    cameras: Sequence[str],
+    table: Calibration,
+    own: Mapping[str, Camera],
+    initial: Cameras | None,
+    apart: Mapping[str, Seen],
+) -> dict[str, LensSettings]:
+    """How the lens of each camera is to be found.
+
+    Args:
+        own: the tables [cameras.X].
+        initial: the calibration of `calibration_init`.
+        apart: boards filmed for the lens alone.
+
+    Raises:
+        ConfigError: lenses are to be refined or fixed, but nothing is given for a camera.
+    """
+    known = {} if initial is None else {camera.name: camera for camera in initial}
+    settings, missing = {}, []
+    for name in cameras:
+        its = own.get(name, Camera())
+        fisheye = table.fisheye if its.fisheye is None else its.fisheye
+        given = None
+        if its.matrix is not None:
+            given = _intrinsics(np.array(its.matrix), np.array(its.distortions))
+        elif name in known:
+            fisheye = known[name].fisheye
+            given = _intrinsics(known[name].matrix, known[name].distortions)
+        if table.intrinsics != "estimate" and given is None and name not in apart:
+            missing.append(name)
+        models = () if table.distortion is None or fisheye else (table.distortion,)
+        settings[name] = LensSettings(fisheye, models, given, table.intrinsics, apart.get(name))
+    if missing:
+        raise ConfigError(
+            f'calibration.intrinsics = "{table.intrinsics}", but no lens is given for camera '
+            f"{', '.join(missing)}: "
+            "name a calibration.toml that has them with calibration.calibration_init, give matrix and "
+            "distortions "
+            "under [cameras.NAME], or put videos of the board for each camera into calibration-intrinsics/"
+        )
+    return settings
+
+
+def _intrinsics(matrix: NDArray[np.float64], distortions: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.zeros(9)
+    values[:4] = matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]
+    values[4 : 4 + len(distortions[:5])] = distortions[:5]
+    return values
+
+
+def without(detections: BoardDetections, rejected: Sequence[int]) -> BoardDetections:
+    """The same without boards in some frames."""
+    kept = ~np.isin(detections.frames, rejected)
+    return replace(detections, frames=detections.frames[kept], corners=detections.corners[kept])
 
 
 def joined(recordings: Sequence[Mapping[str, BoardDetections]]) -> dict[str, Seen]:
@@ -61,7 +176,8 @@ def _joined(camera: str, parts: Sequence[tuple[int, BoardDetections]]) -> Seen:
     if len(sizes) > 1:
         shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
         raise CalibrationError(
-            f"the calibration videos of camera {camera} differ in size ({shown}); keep those of the size that "
+            f"the calibration videos of camera {camera} differ in size ({shown}); keep those of the size "
+            "that "
             "the videos of the animal have"
         )
     return Seen(

@@ -12,9 +12,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from numpy.typing import NDArray
 
 from anipose import detection
+from anipose.arrays import NDArray
 from anipose.board_faults import board_faults
 from anipose.errors import ConfigError
 
@@ -278,6 +278,53 @@ class ArucoBoard:
     def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
         corners = detection.find_marker_grid(gray, self._outlines, (self.marker_bits, self.dictionary_size))
         return detection.usable(corners, self.points)
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """A board printed white on black."""
+
+    board: Board
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        return self.board.points
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.board.size
+
+    @property
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        return self.board.symmetries
+
+    @property
+    def neighbours(self) -> Int[np.ndarray, "edge 2"]:
+        return self.board.neighbours
+
+    def is_white(
+        self, x: Float[np.ndarray, "*batch"], y: Float[np.ndarray, "*batch"]
+    ) -> Bool[np.ndarray, "*batch"]:
+        black: NDArray[np.bool_] = ~self.board.is_white(x, y)
+        return black
+
+    def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
+        return self.board.detect(cv2.bitwise_not(gray))
+
+
+def symmetry_warning(board: Board) -> str | None:
+    """What to say of a board that looks the same turned by 180 degrees."""
+    if len(board.symmetries) == 1:
+        return None
+    plain = board.board if isinstance(board, Inverted) else board
+    assert isinstance(plain, Checkerboard)
+    return (
+        f"the checkerboard of {plain.columns} x {plain.rows} inner corners looks the same turned by 180 "
+        "degrees. "
+        "Cameras were matched by what fits all frames, which can fail with few frames. Next time print a "
+        "board "
+        f"with one row more, such as {plain.columns} x {plain.rows + 1}, or a ChArUco board"
+    )
 
 
 def make_board(

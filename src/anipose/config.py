@@ -18,6 +18,7 @@ from anipose.config_types import (
     BoardType,
     Colours,
     DictionarySize,
+    Distortion,
     Encoder,
     Extensions,
     Filters,
@@ -25,18 +26,22 @@ from anipose.config_types import (
     Frames,
     Hue,
     Integer,
+    IntrinsicsUse,
     Length,
     LossName,
     MarkerBits,
+    Matrix3,
     ModelType,
     Name,
     Names,
     Number,
+    Numbers,
     Offset,
     OptimMethod,
     OptionalFolder,
     Pairs,
     Pattern,
+    PictureSize,
     Pixels,
     Says,
     SchedulerType,
@@ -50,6 +55,7 @@ from anipose.config_types import (
     Up,
     Weight,
     Window,
+    WorldFrame,
 )
 
 VIDEO_EXTENSIONS = ("avi", "mp4", "mov", "mkv", "m4v", "mts", "mpg", "mpeg", "wmv", "webm")
@@ -81,14 +87,29 @@ class Calibration(Table):
     board_legacy: Switch | None = None
     """Whether a ChArUco board has the layout that OpenCV drew before version 4.6. It matters for even
     numbers of rows; when absent, it is told from the videos."""
+    board_inverted: Switch = False
+    """Whether the board is printed white on black."""
     units: Name = "mm"
     """Unit of the board's lengths, and so of all 3D results, where it is written."""
     animal_calibration: Switch = False
     """Refine the calibration with the tracked keypoints of the animal, besides the board."""
     calibration_init: OptionalFolder = None
-    """A `calibration.toml` to start from, relative to the experiment folder."""
+    """A `calibration.toml` with the lenses to start from, relative to the experiment folder. It needs
+    `intrinsics` to be "refine" or "fixed"."""
+    intrinsics: IntrinsicsUse = "estimate"
+    """How the lenses are found. "estimate": from the views of the board. "refine": near what is given in
+    `calibration_init`, in `[cameras.X]`, or by the folder `calibration-intrinsics`. "fixed": as there."""
+    distortion: Distortion | None = None
+    """Coefficients of the lens distortion. When absent, the fewest that fit views held out of the fit."""
     fisheye: Switch = False
-    """Use the fisheye model of lens distortion, for lenses that see about 120 degrees or more."""
+    """Use the fisheye model of lens distortion, for lenses that see about 120 degrees or more. For one
+    camera: `[cameras.X] fisheye`."""
+    world: WorldFrame = "camera"
+    """Coordinate system of the calibration: that of the first "camera", or of the "board" in the frame
+    `world_frame`, with z up from the face of the board: a board on the floor makes the floor z = 0."""
+    world_frame: Frames = 0
+    """Frame of the first recording in which the board shows the coordinate system, counted from 0. If the
+    board was not found in it, the nearest frame in which it was."""
 
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Keys whose value is allowed, but can hardly be meant, and why."""
@@ -102,7 +123,8 @@ class ManualVerification(Table):
     TABLE: ClassVar[str] = "manual_verification"
 
     manually_verify: Switch = False
-    """Ask for a look at every detected calibration board before it is used."""
+    """Write a picture of every detected calibration board into the folder `calibration/boards`. Delete those
+    that are wrong and calibrate again: the boards in them are not used."""
 
 
 class Filter(Table):
@@ -288,6 +310,12 @@ class Camera(Table):
     the crop may follow: [x, y, width, height]."""
     model_folder: OptionalFolder = None
     """Tracking model for this camera, instead of `model_folder` for all."""
+    fisheye: Switch | None = None
+    """Whether this camera has a fisheye lens. When absent, as in `[calibration]`."""
+    matrix: Matrix3 | None = None
+    """Intrinsics of the lens as in a `calibration.toml`, for `calibration.intrinsics` "refine" or "fixed"."""
+    distortions: Numbers = ()
+    """Distortion coefficients that belong to `matrix`: k1, k2, p1, p2, k3; of a fisheye k1, k2, k3, k4."""
 
     @property
     def corner(self) -> tuple[float, float]:
@@ -382,6 +410,8 @@ class Pipeline(Table):
     """Videos of the calibration board, in the session or any folder above."""
     calibration_results: Folder = "calibration"
     """`calibration.toml` and what belongs to it."""
+    calibration_intrinsics: Folder = "calibration-intrinsics"
+    """Videos of the board that show the lens of one camera each, beside `calibration_videos`. Not needed."""
     pose_2d: Folder = "pose-2d"
     """Tracked 2D points."""
     pose_2d_filter: Folder = "pose-2d-filtered"

@@ -199,6 +199,9 @@ ModelType = Annotated[
     Literal["deeplabcut", "sleap", "lightning-pose", "markers", "mediapipe", "onnx", "command"], Lowered
 ]
 BoardType = Annotated[Literal["aruco", "charuco", "checkerboard"], Lowered]
+Distortion = Annotated[Literal["k1", "k1 k2", "k1 k2 p1 p2 k3"], Lowered]
+IntrinsicsUse = Annotated[Literal["estimate", "refine", "fixed"], Lowered]
+WorldFrame = Annotated[Literal["camera", "board"], Lowered]
 MarkerBits = Literal[4, 5, 6, 7]
 DictionarySize = Literal[50, 100, 250, 1000]
 LossName = Annotated[Literal["soft_l1", "huber", "linear"], Lowered]
@@ -222,6 +225,11 @@ BoardSize = Annotated[
     tuple[Annotated[Integer, Ge(2)], Annotated[Integer, Ge(2)]],
     Says("two whole numbers [columns, rows], each at least 2"),
 ]
+Matrix3 = Annotated[
+    tuple[tuple[Number, Number, Number], tuple[Number, Number, Number], tuple[Number, Number, Number]],
+    Says("three rows of three numbers, [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"),
+]
+Numbers = Annotated[tuple[Number, ...], Says("a list of numbers")]
 Names = Annotated[tuple[Name, ...], Says("a list of names")]
 Colour = Annotated[str, AfterValidator(_hex_colour), Says('colours such as "#ee6677"')]
 Colours = Annotated[tuple[Colour, ...], OneOrMore, Says('a list of colours such as "#ee6677"')]

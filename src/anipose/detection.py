@@ -170,6 +170,12 @@ def _find_markers(
     return [marker for marker, kept in zip(found, keep, strict=True) if kept], ids[keep].astype(np.int32)
 
 
+def count_markers(gray: UInt8[np.ndarray, "height width"], bits: int) -> tuple[int, int]:
+    """How many markers of the largest dictionary are in a picture, and the largest number of one."""
+    _, ids = _find_markers(gray, (bits, 1000), 1000, refine=False)
+    return len(ids), int(ids.max(initial=0))
+
+
 def _region_of_board(
     gray: np.ndarray, dictionary_key: tuple[int, int], outlines: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

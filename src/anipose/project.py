@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 # Where two trackers' files for one video lie side by side, the first of these is read.
 TRACKED_SUFFIXES = (".h5", ".slp", ".csv")
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 # What DeepLabCut and SLEAP add to the name of the video.
 _TRACKER_NAME = re.compile(r"(?:DLC_.+|DeepCut_.+|\.analysis|\.predictions)$")
 _NOT_TRACKED = re.compile(r"DLC_.+_(?:filtered|skeleton|meta|full)$")
@@ -187,12 +188,17 @@ class CalibrationFolder:
     Attributes:
         owner: the session, or a folder above it.
         config: the configuration of that folder.
-        recordings: recording -> camera -> video of the board. Frames of one recording are simultaneous.
+        recordings: recording -> camera -> video of the board. Frames of one recording are simultaneous. A
+            folder of pictures counts as a video.
+        root: the experiment.
+        lens_videos: camera -> videos of the board for its lens alone.
     """
 
     owner: Path
     config: Config
     recordings: Mapping[str, Mapping[str, Path]]
+    root: Path
+    lens_videos: Mapping[str, tuple[Path, ...]]
 
     @property
     def folder(self) -> Path:
@@ -202,9 +208,67 @@ class CalibrationFolder:
     def file(self) -> Path:
         return self.folder / "calibration.toml"
 
+    @property
+    def report(self) -> Path:
+        """What there is to know of the calibration, as a page for a browser."""
+        return self.folder / "report.html"
+
+    @property
+    def report_figures(self) -> Path:
+        """The figures of the report."""
+        return self.folder / "report.json"
+
+    @property
+    def initial(self) -> Path | None:
+        """The calibration whose lenses to start from."""
+        named = self.config.calibration.calibration_init
+        return None if named is None else self.root / named
+
+    @property
+    def board_picture(self) -> Path:
+        """A picture of the board, to be printed."""
+        return self.folder / "board.png"
+
+    @property
+    def board_print(self) -> Path:
+        """The board in its true size, to be printed."""
+        return self.folder / "board.pdf"
+
+    @property
+    def corner_errors(self) -> Path:
+        """The error of every corner."""
+        return self.folder / "errors.csv"
+
+    @property
+    def frame_errors(self) -> Path:
+        """The errors of every frame."""
+        return self.folder / "errors_frames.csv"
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """All videos of the board."""
+        shared = [video for views in self.recordings.values() for video in views.values()]
+        return (*shared, *(video for videos in self.lens_videos.values() for video in videos))
+
     def detections(self, video: Path) -> Path:
         """Where the board corners found in a video are kept."""
-        return self.folder / f"detections.{video.stem}.csv"
+        return self.folder / f"detections.{self._name(video)}.csv"
+
+    def board_pictures(self, video: Path) -> Path:
+        """The folder with a picture of every board found in a video, to be looked at."""
+        return self.folder / "boards" / self._name(video)
+
+    def board_picture_list(self, video: Path) -> Path:
+        """The list of the pictures that were written there."""
+        return self.folder / "boards" / f"{self._name(video)}.txt"
+
+    def _name(self, video: Path) -> str:
+        name = stem_of(video)
+        return (
+            name
+            if video.parent.name == Path(self.config.pipeline.calibration_videos).name
+            else f"lens.{name}"
+        )
 
 
 @dataclass(frozen=True)
@@ -518,30 +582,56 @@ def _video_of(name: str, videos: set[str]) -> str:
 def _calibration_at(folder: Path, session: Session) -> CalibrationFolder | None:
     """The calibration in a folder, if it has one: videos of the board, or a calibration.toml."""
     config = session.layers.at(folder).config
-    videos = _videos_in(folder / config.pipeline.calibration_videos, config)
-    found = CalibrationFolder(folder, config, {})
+    videos = _board_videos_in(folder / config.pipeline.calibration_videos, config)
+    found = CalibrationFolder(folder, config, {}, session.layers.root, {})
     if not videos and not found.file.is_file():
         return None
     _by_stem(videos)
-    stems = [video.stem for video in videos]
+    stems = [stem_of(video) for video in videos]
     pattern = _pattern(config, str(folder), stems, list(session.stems), found) if stems else None
     recordings: dict[str, dict[str, Path]] = {}
     for video in videos:
-        camera = None if pattern is None else pattern.camera(video.stem)
+        camera = None if pattern is None else pattern.camera(stem_of(video))
         if pattern is None or camera is None:
             continue
-        views = recordings.setdefault(pattern.trial(video.stem), {})
+        views = recordings.setdefault(pattern.trial(stem_of(video)), {})
         if camera in views:
             raise ProjectError(
                 f"{views[camera]} and {video.name} are both camera {camera} of the same recording; "
                 "rename one, or change triangulation.cam_regex"
             )
         views[camera] = video
-    return CalibrationFolder(folder, config, recordings)
+    of_lenses: dict[str, tuple[Path, ...]] = {}
+    for video in _board_videos_in(folder / config.pipeline.calibration_intrinsics, config):
+        camera = None if pattern is None else pattern.camera(stem_of(video))
+        if camera is not None:
+            of_lenses[camera] = (*of_lenses.get(camera, ()), video)
+    return CalibrationFolder(folder, config, recordings, session.layers.root, of_lenses)
+
+
+def stem_of(video: Path) -> str:
+    """The name of a video without extension, or of a folder of pictures."""
+    return video.name if video.is_dir() else video.stem
+
+
+def _board_videos_in(folder: Path, config: Config) -> list[Path]:
+    """Videos, and folders of pictures."""
+    if not folder.is_dir():
+        return []
+    pictures = [
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and _has_pictures(path)
+    ]
+    return sorted([*_videos_in(folder, config), *pictures], key=lambda path: natural_key(path.name))
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(path.suffix.lower() in PICTURE_SUFFIXES for path in folder.iterdir())
 
 
 def _board_stems(calibration: CalibrationFolder) -> list[str]:
-    return [video.stem for views in calibration.recordings.values() for video in views.values()]
+    return [stem_of(video) for views in calibration.recordings.values() for video in views.values()]
 
 
 def _pattern(

@@ -179,6 +179,8 @@ class _Reporter:
                     (why, "dim"),
                 )
             )
+            for line in result.job.in_short().splitlines():
+                self._console.print(Text(f"  {line}"))
 
     def conclude(self, results: Sequence[Result]) -> None:
         """The end of a run: what was kept, what failed, and how many of each."""

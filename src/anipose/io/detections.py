@@ -15,6 +15,7 @@ from anipose.errors import FileFormatError
 from anipose.io.files import require_file, write_text
 
 _HEADER = re.compile(r"# (\d+) x (\d+) pixels, (\d+) frames, (\d+) corners")
+_ADVICE = "# advice: "
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class BoardDetections:
         n_frames: length of the video.
         frames: (found,), numbers of the frames with a board, rising.
         corners: (found, corner, 2), pixels; NaN where a corner was not seen.
+        advice: what to change in config.toml so that more boards are found; empty if that is not known.
     """
 
     size: tuple[int, int]
     n_frames: int
     frames: NDArray[np.int64]
     corners: NDArray[np.float64]
+    advice: str = ""
 
 
 def write_detections(path: Path, detections: BoardDetections) -> None:
@@ -40,6 +43,7 @@ def write_detections(path: Path, detections: BoardDetections) -> None:
     n_corners = detections.corners.shape[1]
     lines = [
         f"# {width} x {height} pixels, {detections.n_frames} frames, {n_corners} corners",
+        *([f"{_ADVICE}{detections.advice}"] if detections.advice else []),
         "frame,corner,x,y",
     ]
     for frame, corners in zip(detections.frames, detections.corners, strict=True):
@@ -63,6 +67,10 @@ def read_detections(path: Path) -> BoardDetections:
             f"{path} does not hold board corners found by anipose; delete it, and calibrate again"
         )
     width, height, n_frames, n_corners = map(int, match.groups())
+    advice = ""
+    if rest.startswith(_ADVICE):
+        line, _, rest = rest.partition("\n")
+        advice = line.removeprefix(_ADVICE)
     try:
         rows_of_text = rest.splitlines()[1:]
         table = np.loadtxt(rows_of_text, delimiter=",", ndmin=2) if rows_of_text else np.empty((0, 4))
@@ -71,4 +79,4 @@ def read_detections(path: Path) -> BoardDetections:
         corners[rows, table[:, 1].astype(np.int64)] = table[:, 2:]
     except (ValueError, IndexError) as error:
         raise FileFormatError(f"{path} is damaged ({error}); delete it, and calibrate again") from error
-    return BoardDetections((width, height), n_frames, frames, corners)
+    return BoardDetections((width, height), n_frames, frames, corners, advice)

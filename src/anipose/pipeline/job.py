@@ -100,6 +100,10 @@ class Job:
         """Read the inputs, compute, write the outputs (whole, by renaming into place)."""
         raise NotImplementedError(f"{type(self).__name__}.run")
 
+    def in_short(self) -> str:
+        """What to tell the user of what was made, read off the outputs; nothing for most."""
+        return ""
+
     def inputs(self) -> dict[str, Path]:
         """Every input file, by the name of its field: {"poses_2d.camA": Path(...)}."""
         return self._files(_INPUT)

@@ -1,0 +1,136 @@
+"""A calibration and the report on it: what was found, how good it is, or why there is none."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from anipose.board_recordings import configured_board, joined, lens_settings, without
+from anipose.boards import symmetry_warning
+from anipose.calibration_figures import figures_of, figures_of_failure
+from anipose.config import Calibration, Camera
+from anipose.draw.calibration_page import calibration_page
+from anipose.errors import CalibrationError, FileAccessError
+from anipose.geometry.calibration import CalibrationResult, calibrate
+from anipose.geometry.cameras import Cameras
+from anipose.geometry.world import world_of_board
+from anipose.io.calibration import read_calibration, write_calibration
+from anipose.io.detections import BoardDetections, read_detections
+from anipose.io.files import write_text
+
+log = logging.getLogger(__name__)
+
+
+def calibrate_and_report(
+    *,
+    detections: Mapping[str, Mapping[str, Path]],
+    lens_detections: Mapping[str, Sequence[Path]],
+    initial: Path | None,
+    table: Calibration,
+    cameras: Mapping[str, Camera],
+    rejected: Mapping[str, tuple[int, ...]],
+    calibration: Path,
+    figures: Path,
+    page: Path,
+) -> None:
+    """Calibrate, and write the calibration and the report; of a calibration that fails, the report alone.
+
+    Args:
+        detections: recording -> camera -> file.
+        lens_detections: camera -> files.
+        rejected: name of a file of detections -> frames in it that are not to be used.
+
+    Raises:
+        CalibrationError: there is no calibration; the report says so, too.
+    """
+
+    advice: dict[str, None] = {}
+
+    def read(path: Path) -> BoardDetections:
+        found = read_detections(path)
+        if found.advice:
+            advice[f"{path.name.removeprefix('detections.').removesuffix('.csv')}: {found.advice}"] = None
+        return without(found, rejected.get(path.name, ()))
+
+    board = configured_board(table)
+    seen = joined([{camera: read(path) for camera, path in views.items()} for views in detections.values()])
+    apart = {
+        camera: joined([{camera: read(path)} for path in paths])[camera]
+        for camera, paths in lens_detections.items()
+        if camera in seen
+    }
+    try:
+        lenses = lens_settings(list(seen), table, cameras, _initial(initial, table), apart)
+        result = calibrate(
+            seen, board.points, lenses=lenses, symmetries=board.symmetries, neighbours=board.neighbours
+        )
+    except CalibrationError as error:
+        message = "\n".join([str(error), *advice])
+        found = figures_of_failure(seen, message)
+        write_text(figures, _json(found))
+        write_text(page, calibration_page(found))
+        raise CalibrationError(f"{message}\nThe report is in {page}") from None
+    if table.world == "board":
+        result = world_of_board(result, table.world_frame)
+    warnings = [*_left_out(result), *result.doubts]
+    if (warning := symmetry_warning(board)) is not None and len(result.cameras) > 1:
+        warnings.append(warning)
+    for warning in warnings:
+        log.warning("%s", warning)
+    found = figures_of(result, seen, board, table.units, warnings)
+    metadata = {**result.cameras.metadata, "units": table.units}
+    write_calibration(calibration, replace(result.cameras, metadata=metadata))
+    write_text(figures, _json(found))
+    write_text(page, calibration_page(found))
+
+
+def _initial(path: Path | None, table: Calibration) -> Cameras | None:
+    if path is None:
+        return None
+    if table.intrinsics == "estimate":
+        log.warning(
+            "calibration_init is not used: the lenses are found from the videos. Set calibration.intrinsics "
+            '= "refine" '
+            'or "fixed" to use those of %s',
+            path,
+        )
+        return None
+    if not path.is_file():
+        raise FileAccessError(
+            f"{path} does not exist; it is named by calibration.calibration_init, relative to the "
+            "experiment folder"
+        )
+    return read_calibration(path)
+
+
+def _left_out(result: CalibrationResult) -> list[str]:
+    return [
+        f"camera {name} is not in the calibration: {why}. Film the board where it and another camera see it "
+        "together, for some seconds; the other cameras are calibrated"
+        for name, why in result.left_out.items()
+    ]
+
+
+def _json(figures: Mapping[str, Any]) -> str:
+    return json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+
+
+def summary(figures: Path) -> str:
+    """A report in a few lines, for the terminal."""
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    lines = [found["words"][0]]
+    width = max(len(name) for name in found["cameras"])
+    for name, camera in found["cameras"].items():
+        if "error_px" not in camera:
+            continue
+        held_out = camera.get("held_out_px")
+        apart = f", held out {held_out['median']:.2f} (95 % below {held_out['p95']:.2f})" if held_out else ""
+        lines.append(
+            f"{name:<{width}}  {camera['views']:4d} views, error {camera['error_px']['median']:.2f} px"
+            f"{apart}, focal length {camera['focal_length']['value']:.1f} ± "
+            f"{camera['focal_length']['sd']:.1f} px, "
+            f"picture covered {100 * camera['coverage']:.0f} %"
+        )
+    return "\n".join(lines)
