@@ -535,6 +535,9 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     'tables [[tracker.rules]], each with videos = "pattern" and model_folder = "path"': st.lists(
         st.fixed_dictionaries({"videos": names, "model_folder": names}), max_size=2
     ),
+    '"reprojection-error", "score", "filter-change", "random", or a list of them': st.sampled_from(
+        ["Random", ["score"], ["score", "filter-change"]]
+    ),
     AXES.removeprefix("should be "): st.just([["z", "a", "b"], ["X", "a", "c"]]),
     ANGLE.removeprefix("should be "): st.sampled_from(
         [["a", "b", "c"], ["flex", "a", "b", "c"], ["chain", "a", "b/", "c", "d"]]

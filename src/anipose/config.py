@@ -21,6 +21,7 @@ from anipose.config_types import (
     Distortion,
     Encoder,
     Extensions,
+    ExtractionReasons,
     Filters,
     Folder,
     Frames,
@@ -354,6 +355,21 @@ class Markers(Table):
     """The markers, by the name of their keypoint."""
 
 
+class Extraction(Table):
+    """Frames to label, where tracking is worst (`anipose extract-frames`)."""
+
+    TABLE: ClassVar[str] = "extraction"
+
+    frames: Annotated[Integer, Ge(1)] = 20
+    """How many moments to choose in all sessions together; a picture of each is written for every view."""
+    by: ExtractionReasons = ("reprojection-error", "score", "filter-change", "random")
+    """What to choose frames by, each for its share: a large reprojection error, low scores, what the 2D
+    filters changed, or at random."""
+    folder: Folder = "frames-to-label"
+    """Where `labeled-data` with the pictures is written, relative to the experiment folder: your
+    DeepLabCut project, for example. Pictures that are there stay."""
+
+
 class TrackerRule(Table):
     """A model for some of the videos."""
 
@@ -499,6 +515,7 @@ class Config(Table):
     """What is special about single cameras, by their names."""
     markers: Markers = Field(default_factory=Markers)
     tracker: Tracker = Field(default_factory=Tracker)
+    extraction: Extraction = Field(default_factory=Extraction)
     pipeline: Pipeline = Field(default_factory=Pipeline)
     cluster: Cluster = Field(default_factory=Cluster)
 

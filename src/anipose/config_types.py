@@ -215,6 +215,14 @@ Filters = Annotated[
     AfterValidator(_different),
     Says('"medfilt", "viterbi", "autoencoder", "autoencoder_points", or a list of them'),
 ]
+ExtractionReason = Literal["reprojection-error", "score", "filter-change", "random"]
+ExtractionReasons = Annotated[
+    tuple[ExtractionReason, ...],
+    MinLen(1),
+    BeforeValidator(_lowered_list, json_schema_input_type=ExtractionReason | list[ExtractionReason]),
+    AfterValidator(_different),
+    Says('"reprojection-error", "score", "filter-change", "random", or a list of them'),
+]
 Extensions = Annotated[
     tuple[Name, ...],
     MinLen(1),

@@ -432,6 +432,11 @@ class Project:
         return tuple(found.values())
 
 
+def label_folder(session: Sequence[str], stem: str) -> str:
+    """Name of the folder with the labelled frames of a video, given the folders of its session."""
+    return "-".join((*session, stem))
+
+
 def open_project(
     start: Path,
     *,

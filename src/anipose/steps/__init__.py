@@ -53,6 +53,7 @@ SUMMARIES_3D = (
     "summarize:SummarizePoses3DFiltered",
     "summarize:SummarizeAngles",
 )
+SUMMARY_OF_ERRORS = ("errors:SummarizeErrors",)
 
 SINGLE = (
     Command(
@@ -76,6 +77,7 @@ SINGLE = (
     Command("summarize-2d", "Join the tracked points of all sessions", SUMMARIES_2D),
     Command("summarize-2d-filter", "Join the filtered points of all sessions", SUMMARIES_2D_FILTERED),
     Command("summarize-3d", "Join the 3D poses and angles of all sessions", SUMMARIES_3D),
+    Command("summarize-errors", "Tell how good the tracking is, per view and keypoint", SUMMARY_OF_ERRORS),
 )
 
 EXCERPT = (
@@ -89,6 +91,13 @@ CONVERSION = (
     Shorthand(
         "--speed", "converted_video_speed", "FACTOR", "Videos for looking at play so many times faster."
     ),
+)
+
+CONVERT = Command(
+    "convert-videos",
+    "Compress the videos as recorded, and make those that browsers play",
+    ("convert:ConvertOriginal", "convert:ConvertForBrowsers"),
+    shorthands=CONVERSION,
 )
 
 LABELED = (
@@ -123,23 +132,39 @@ LABELED = (
 ALL_LABELED = tuple(dict.fromkeys(step for command in LABELED for step in command.steps))
 
 ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "filter-3d", "angles")
-SUMMARIES = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
+RESULTS = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
+SUMMARIES = (*RESULTS, *SUMMARY_OF_ERRORS)
 
 COMMANDS = (
+    CONVERT,
     *SINGLE,
     *LABELED,
     Command("summarize", "Make all the tables over all sessions", SUMMARIES),
     Command(
+        "extract-frames",
+        "Choose frames worth labelling, and write their pictures",
+        ("extract_frames:ExtractFrames",),
+    ),
+    Command(
+        "tracking-errors",
+        "Compare 3D poses and angles with frames labelled in several views",
+        ("errors:TrackingErrors",),
+    ),
+    Command(
         "run-data",
         "From videos to 3D poses, angles and summaries: everything but videos",
-        (*(step for command in SINGLE if command.name in ALL_DATA for step in command.steps), *SUMMARIES),
+        (
+            "convert:ConvertOriginal",
+            *(step for command in SINGLE if command.name in ALL_DATA for step in command.steps),
+            *RESULTS,
+        ),
     ),
     Command("label-videos", "Make all the labeled videos", ALL_LABELED, shorthands=EXCERPT),
     Command("run-viz", "All the videos to look at", ALL_LABELED, shorthands=EXCERPT),
     Command(
         "run-all",
         "Everything: run-data and run-viz",
-        tuple(dict.fromkeys([*(step for command in SINGLE for step in command.steps), *ALL_LABELED])),
+        tuple(dict.fromkeys(step for command in (CONVERT, *SINGLE, *LABELED) for step in command.steps)),
     ),
 )
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from anipose import config
 from anipose.pipeline.job import Input, Job, Output
 from anipose.project import Project
+from anipose.steps.hints import POSES_2D_HINT
 
 # Keys of the table [filter] that each filter reads.
 KEYS = {
@@ -30,6 +31,7 @@ class Filter(Job):
 
     command: ClassVar[str] = "filter"
     works_on: ClassVar[str] = "2D poses to filter (with filter.enabled = true)"
+    hints: ClassVar[Mapping[str, str]] = {"poses_2d": POSES_2D_HINT}
 
     poses_2d: Input[Path]
     models: Input[Mapping[str, Path]]

@@ -1,0 +1,171 @@
+"""How good the tracking is: against labelled frames, and by what the results say of themselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from anipose.arrays import NDArray
+from anipose.geometry.angles import compute_angles
+from anipose.geometry.cameras import Camera, Cameras
+from anipose.geometry.triangulation import triangulate
+from anipose.io.labels import Labels
+from anipose.poses import Change, Poses2D, Poses3D
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrackingError:
+    """The difference of a tracked keypoint or angle from the labelled one, in one frame.
+
+    Attributes:
+        frame: number in the video.
+        kind: "keypoint" or "angle".
+        name: of the keypoint or angle.
+        error: distance in the unit of the calibration, or difference without sign in degrees. NaN: labelled,
+            but not tracked.
+    """
+
+    frame: int
+    kind: str
+    name: str
+    error: float
+
+
+def labelled_points(
+    cameras: Cameras, labels: Mapping[str, Labels], offsets: Mapping[str, tuple[float, float]]
+) -> tuple[tuple[int, ...], tuple[str, ...], Float[Array, "frame keypoint 3"]]:
+    """Frames that are labelled in two views or more, the keypoints, and their points in space.
+
+    Args:
+        cameras: calibrated cameras, those of `labels` at least.
+        labels: camera -> labelled images.
+        offsets: camera -> corner of the crop, as in `[cameras.X] offset`.
+    """
+    rows = {
+        camera: {frame: row for row, frame in enumerate(found.frame_numbers) if frame is not None}
+        for camera, found in labels.items()
+    }
+    everywhere = [frame for frames in rows.values() for frame in frames]
+    frames = tuple(sorted({frame for frame in everywhere if everywhere.count(frame) > 1}))
+    keypoints = tuple(dict.fromkeys(name for found in labels.values() for name in found.poses.keypoints))
+    pixels = np.full((len(labels), len(frames), len(keypoints), 2), np.nan)
+    for number, (camera, found) in enumerate(labels.items()):
+        poses = found.poses.shifted(offsets[camera])
+        columns = [keypoints.index(name) for name in poses.keypoints]
+        for place, frame in enumerate(frames):
+            if frame in rows[camera]:
+                pixels[number, place, columns] = poses.points[rows[camera][frame]]
+    return frames, keypoints, triangulate(cameras.subset(list(labels)), pixels)
+
+
+def tracking_errors(
+    frames: Sequence[int],
+    keypoints: Sequence[str],
+    truth: Float[Array, "frame keypoint 3"],
+    poses: Poses3D,
+    angles: Mapping[str, Sequence[str]],
+) -> Iterator[TrackingError]:
+    """The errors of tracked poses and of the angles between them.
+
+    Args:
+        frames, keypoints, truth: labelled points in the world of the calibration; NaN: not labelled.
+        poses: the tracked ones.
+        angles: as in the table [angles].
+    """
+    numbers = poses.frame_numbers.tolist()
+    tracked = np.full(truth.shape, np.nan)
+    in_world = poses.frame.to_world(poses.points)
+    shared = [name for name in keypoints if name in poses.keypoints]
+    for place, frame in enumerate(frames):
+        if frame in numbers:
+            for name in shared:
+                point = in_world[numbers.index(frame), poses.keypoints.index(name)]
+                tracked[place, keypoints.index(name)] = point
+    labelled: NDArray[np.bool_] = np.all(np.isfinite(truth), axis=-1)
+    distances = np.linalg.norm(tracked - truth, axis=-1)
+    for place, frame in enumerate(frames):
+        for name in shared:
+            column = keypoints.index(name)
+            if labelled[place, column]:
+                yield TrackingError(frame, "keypoint", name, float(distances[place, column]))
+    known = {name: form for name, form in angles.items() if _joints(form) <= set(shared)}
+    expected, found = (
+        compute_angles(
+            {name: poses.frame.from_world(points[:, keypoints.index(name)]) for name in shared}, known
+        )
+        for points in (truth, tracked)
+    )
+    for name, values in expected.items():
+        difference = np.abs((found[name] - values + 180) % 360 - 180)
+        for place, frame in enumerate(frames):
+            if np.isfinite(values[place]):
+                yield TrackingError(frame, "angle", name, float(difference[place]))
+
+
+def _joints(form: Sequence[str]) -> set[str]:
+    """Keypoints of an angle; a "/" marks a joint of a chain that bends the other way."""
+    words = form[1:] if form and form[0] in ("flex", "axis", "cross-axis", "chain") else form
+    return {word.removesuffix("/") for word in words}
+
+
+def view_quality(
+    tracked: Poses2D,
+    used: Poses2D,
+    changes: Sequence[Change],
+    *,
+    score_threshold: float,
+    poses_3d: Poses3D | None,
+    camera: Camera | None,
+    offset_px: tuple[float, float],
+) -> Iterator[dict[str, str | int | float | None]]:
+    """One row for each keypoint of a view: how often it was found, how sure, how well the views agree.
+
+    Args:
+        tracked: what the tracker found.
+        used: what 3D poses are made of, filtered or not.
+        changes: what the filters changed.
+        score_threshold: of triangulation.
+        poses_3d, camera: for the reprojection errors; None if they are not known.
+        offset_px: corner of the crop.
+    """
+    errors = None
+    if poses_3d is not None and camera is not None:
+        projected = camera.project(poses_3d.frame.to_world(poses_3d.points)) - np.asarray(offset_px)
+        errors = _reprojection_errors(projected, poses_3d, used)
+    for column, name in enumerate(tracked.keypoints):
+        scores = tracked.scores[:, column]
+        row: dict[str, str | int | float | None] = {
+            "keypoint": name,
+            "frames": tracked.n_frames,
+            "tracked": float((scores >= score_threshold).mean()) if len(scores) else np.nan,
+            "mean_score": float(np.nan_to_num(scores).mean()) if len(scores) else np.nan,
+        }
+        found = errors.get(name) if errors is not None else None
+        if found is not None and np.isfinite(found).any():
+            row["reprojection_median_px"] = float(np.nanmedian(found))
+            row["reprojection_95_percent_px"] = float(np.nanpercentile(found, 95))
+        for change in changes:
+            if change.keypoint == name:
+                share = 1 / max(change.frames, 1)
+                row[f"{change.filter}_replaced"] = change.replaced
+                row[f"{change.filter}_dropped"] = change.dropped * share
+                row[f"{change.filter}_filled"] = change.filled * share
+                row[f"{change.filter}_rescored"] = change.rescored * share
+        yield row
+
+
+def _reprojection_errors(
+    projected: Float[Array, "frame keypoint 2"], poses: Poses3D, used: Poses2D
+) -> dict[str, Float[Array, "frame"]]:
+    """Distances between the points of a view and the 3D poses in it, by keypoint, pixels."""
+    rows = [number for number in poses.frame_numbers if number < used.n_frames]
+    return {
+        name: np.linalg.norm(
+            projected[: len(rows), poses.keypoints.index(name)] - used.points[rows, column], axis=-1
+        )
+        for column, name in enumerate(used.keypoints)
+        if name in poses.keypoints
+    }

@@ -1,0 +1,79 @@
+"""Reading how bad every frame of an experiment is, and writing pictures of frames to be labelled."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from anipose.arrays import NDArray
+from anipose.frame_choice import (
+    badness_at_random,
+    badness_of_change,
+    badness_of_reprojection,
+    badness_of_scores,
+)
+from anipose.io.files import write_bytes
+from anipose.io.labels import write_labels
+from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_3d import read_poses_3d
+from anipose.io.video import read_bgr
+from anipose.poses import MultiviewPoses, Poses2D
+
+Badness = dict[str, dict[tuple[str, ...], NDArray[np.float64]]]
+Files = Mapping[str, Path]
+
+
+def read_badness(reasons: Sequence[str], poses_2d: Files, filtered: Files, poses_3d: Files) -> Badness:
+    """Reason -> trial -> badness of each frame.
+
+    Args:
+        reasons: as in `extraction.by`.
+        poses_2d, filtered: files by the folders of the session, the trial and the camera, joined by "/".
+        poses_3d: files by the folders of the session and the trial. What does not exist is left out.
+    """
+    rng = np.random.default_rng(0)
+    badness: Badness = {reason: {} for reason in reasons}
+    for trial in dict.fromkeys(tuple(key.split("/"))[:-1] for key in poses_2d):
+        seen = _views(trial, poses_2d)
+        repaired = _views(trial, filtered)
+        in_space = poses_3d.get("/".join(trial))
+        if seen is None:
+            continue
+        found = {"score": badness_of_scores(seen), "random": badness_at_random(seen.n_frames, rng)}
+        if repaired is not None and repaired.cameras == seen.cameras:
+            found["filter-change"] = badness_of_change(seen, repaired)
+        if in_space is not None and in_space.is_file():
+            found["reprojection-error"] = badness_of_reprojection(read_poses_3d(in_space))
+        for reason in reasons:
+            if reason in found:
+                badness[reason][trial] = found[reason]
+    return badness
+
+
+def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: Path) -> None:
+    """Write frames of a video as DeepLabCut has them, with the tracked points as labels to be corrected.
+
+    Pictures that are there are not written again: somebody may have labelled them.
+    """
+    tracked = read_poses_2d(poses_2d)
+    frames = [frame for frame in frames if frame < tracked.n_frames]
+    width = len(str(max(tracked.n_frames - 1, 0)))
+    names = {frame: f"img{frame:0{width}d}.png" for frame in frames}
+    for number, image in enumerate(read_bgr(video)):
+        if number in names and not (folder / names[number]).exists():
+            write_bytes(folder / names[number], cv2.imencode(".png", image)[1].tobytes())
+        if number >= max(frames, default=-1):
+            break
+    rows = Poses2D(tracked.keypoints, tracked.points[frames], tracked.scores[frames], tracked.scorer)
+    write_labels(folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], rows)
+
+
+def _views(trial: tuple[str, ...], files: Files) -> MultiviewPoses | None:
+    """The views of a trial whose files are there; None if there are none."""
+    views = {
+        key.split("/")[-1] or "view": read_poses_2d(path)
+        for key, path in files.items()
+        if tuple(key.split("/"))[:-1] == trial and path.is_file()
+    }
+    return MultiviewPoses.from_views(views) if views else None
