@@ -130,7 +130,11 @@ class Camera:
             visible = self._visible(x, y, z)
             with np.errstate(invalid="ignore", over="ignore"):
                 x_d, y_d = self.lens.distort(x, y)
-            pixels[:, chunk] = np.where(visible, self._pixels(x_d, y_d), np.nan)
+                np.multiply(x_d, self.matrix[0, 0], out=pixels[0, chunk])
+                np.multiply(y_d, self.matrix[1, 1], out=pixels[1, chunk])
+            pixels[:, chunk] += self.matrix[:2, 2:]
+            if not visible.all():
+                pixels[:, chunk] = np.where(visible, pixels[:, chunk], np.nan)
         return np.moveaxis(pixels.reshape(2, *points.shape[:-1]), 0, -1)
 
     def project_with_jacobian(
@@ -159,6 +163,23 @@ class Camera:
             np.moveaxis(pixels.reshape(2, *batch), 0, -1),
             np.moveaxis(jacobian.reshape(2, 3, *batch), (0, 1), (-2, -1)),
         )
+
+    def picture(
+        self, points: Float[Array, "3 point"]
+    ) -> tuple[Array, Array, Array, Array, Array, tuple[Array, Array, Array]]:
+        """x = X/Z, y = Y/Z, 1/Z, the pixel (u, v), and the Jacobian (xx, xy, yy) of the lens.
+
+        NaN as in `project`. Made for one chunk at a time: see `chunks`.
+        """
+        x, y, z = self._in_camera(points.T)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            inverse_z = 1 / z
+            visible = (z > 0) & (x * x + y * y <= self.lens.limit**2)
+            if not visible.all():
+                x, y, inverse_z = (np.where(visible, value, np.nan) for value in (x, y, inverse_z))
+            x_d, y_d, xx, xy, yy = self.lens.distort_with_jacobian(x, y)
+        fx, fy, cx, cy = self.matrix[[0, 1, 0, 1], [0, 1, 2, 2]]
+        return x, y, inverse_z, fx * x_d + cx, fy * y_d + cy, (xx, xy, yy)
 
     def undistort(self, points: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2"]:
         """Normalised coordinates (X/Z, Y/Z in the camera) of pixels; NaN where no ray leads to a pixel."""

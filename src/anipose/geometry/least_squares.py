@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
+from anipose.geometry.reprojection import of_one_camera, turn_blocks
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -144,15 +145,21 @@ def gauss_newton_step(
     A, b = np.zeros((6, points.shape[1])), np.zeros((3, points.shape[1]))
     squares = np.empty(used.shape)
     for row, camera in enumerate(cameras):
-        projected, jacobian = camera.project_with_jacobian(points.T)
-        du, dv = pixels[row, :, 0] - projected[:, 0], pixels[row, :, 1] - projected[:, 1]
+        x, y, inverse_z, u, v, (a, c, d) = camera.picture(points)
+        du, dv = pixels[row, :, 0] - u, pixels[row, :, 1] - v
         squares[row] = du * du + dv * dv
         valid = used[row] & np.isfinite(squares[row])
-        weights = np.where(valid, 1 / (1 + squares[row] / scale_px**2) ** 2, 0.0)
-        ju, jv = np.where(valid, np.moveaxis(jacobian, 0, -1), 0.0)
-        weighted_u, weighted_v = weights * ju, weights * jv
-        b += weighted_u * np.where(valid, du, 0.0) + weighted_v * np.where(valid, dv, 0.0)
-        for number, (i, j) in enumerate([(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]):
-            A[number] += weighted_u[i] * ju[j] + weighted_v[i] * jv[j]
+        if not valid.all():
+            x, y, inverse_z, du, dv = (np.where(valid, term, 0.0) for term in (x, y, inverse_z, du, dv))
+            a, c, d = (np.where(valid, term, 0.0) for term in (a, c, d))
+        scale_u, scale_v = camera.matrix[0, 0] * inverse_z, camera.matrix[1, 1] * inverse_z
+        by_pixel, curvatures = (scale_u * du, scale_v * dv), (scale_u * scale_u, scale_v * scale_v)
+        if np.isfinite(scale_px):
+            weights = 1 / (1 + (du * du + dv * dv) / scale_px**2) ** 2
+            by_pixel = by_pixel[0] * weights, by_pixel[1] * weights
+            curvatures = curvatures[0] * weights, curvatures[1] * weights
+        slope, block = of_one_camera(x, y, (a, c, d), by_pixel, curvatures)
+        b += camera.rotation_matrix.T @ slope
+        A += turn_blocks(camera.rotation_matrix) @ block
     step = solve_symmetric(A, b)
     return np.where(np.isfinite(step), step, 0.0), squares

@@ -18,17 +18,18 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+
+from anipose.arrays import NDArray
 
 Array = NDArray[np.float64]
 
-# Newton is quadratic: from anywhere sensible it is at rounding after 4 to 6 steps. The bound only ends
-# the rare point that bisects its way down.
+# Newton is quadratic: from the start that `_nearly_inverted` gives it is at rounding after 1 or 2 steps. The
+# bound only ends the rare point that bisects its way down.
 MAX_ITERATIONS = 60
 # From the solution of the radial part, 2 or 3 steps; what is not there after 10 is at the fold.
 MAX_TANGENTIAL_ITERATIONS = 10
-# Relative to the size of the picture plane; 1e-14 of a picture of 1e4 px is far below any meaning.
-TOLERANCE = 1e-14
+# After a step of this size, relative to the picture plane, what is left is its square: nothing.
+LAST_STEP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -123,34 +124,48 @@ class Pinhole(Lens):
     ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
         if not self.coefficients.any():
             return x_d.copy(), y_d.copy()
-        radius_d = np.sqrt(x_d * x_d + y_d * y_d)
-        radius = _invert_radial(radius_d, self._radial, self.limit)
-        scale = radius / np.where(radius_d > 0, radius_d, 1.0) + (radius_d == 0)
-        x, y = x_d * scale, y_d * scale
-        if not self.coefficients[2:4].any():
+        square_d = x_d * x_d + y_d * y_d
+        if self.coefficients[2:4].any():
+            scale = _nearly_inverted(square_d, self._radial)
+            x, y = self._undistort_fully(x_d, y_d, x_d * scale, y_d * scale)
+            lost = np.isnan(x) & np.isfinite(square_d)
+            if lost.any():
+                scale = self._radial_scale(square_d[lost])
+                x[lost], y[lost] = self._undistort_fully(
+                    x_d[lost], y_d[lost], x_d[lost] * scale, y_d[lost] * scale
+                )
             return x, y
-        return self._undistort_tangential(x_d, y_d, x, y)
+        scale = self._radial_scale(square_d)
+        return x_d * scale, y_d * scale
 
-    def _undistort_tangential(
+    def _radial_scale(self, square_d: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+        """What undoes the radial part, for squares of distorted radii."""
+        radius_d = np.sqrt(square_d)
+        radius = _invert_radial(radius_d, self._radial, self.limit)
+        scale: Array = radius / np.where(radius_d > 0, radius_d, 1.0) + (radius_d == 0)
+        return scale
+
+    def _undistort_fully(
         self,
         x_d: Float[Array, "*batch"],
         y_d: Float[Array, "*batch"],
         x: Float[Array, "*batch"],
         y: Float[Array, "*batch"],
     ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-        """Newton in the plane, from the solution (x, y) without the small tangential part."""
-        size = np.fmax.reduce(np.abs(x_d), axis=None) + np.fmax.reduce(np.abs(y_d), axis=None)
-        for _ in range(MAX_TANGENTIAL_ITERATIONS):
-            x_now, y_now, xx, xy, yy = self.distort_with_jacobian(x, y)
-            dx, dy = x_d - x_now, y_d - y_now
-            determinant = xx * yy - xy * xy
-            error = np.abs(dx) + np.abs(dy)
-            if not (error > TOLERANCE * size).any():
-                break
-            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-                x = x + (yy * dx - xy * dy) / determinant
-                y = y + (xx * dy - xy * dx) / determinant
-        good = (error <= 1e4 * TOLERANCE * size) & (determinant > 0)
+        """Newton in the plane, from (x, y)."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            size = _largest(np.abs(x_d) + np.abs(y_d))
+            for _ in range(MAX_TANGENTIAL_ITERATIONS):
+                x_now, y_now, xx, xy, yy = self.distort_with_jacobian(x, y)
+                dx, dy = x_d - x_now, y_d - y_now
+                determinant = xx * yy - xy * xy
+                step_x, step_y = (yy * dx - xy * dy) / determinant, (xx * dy - xy * dx) / determinant
+                x, y = x + step_x, y + step_y
+                # Near the fold, where the determinant vanishes, Newton is not quadratic any more.
+                moving = np.maximum(np.abs(step_x), np.abs(step_y)) > LAST_STEP * size * determinant
+                if not moving.any():
+                    break
+            good = ~moving & (determinant > 0) & (x * x + y * y <= self.limit**2)
         return np.where(good, x, np.nan), np.where(good, y, np.nan)
 
 
@@ -245,18 +260,38 @@ def _invert_radial(
     """
     reach = _radial(np.array([limit]), k)[0] if np.isfinite(limit) else np.inf
     target = np.where(radius_d <= reach, radius_d, np.nan)
-    tolerance = TOLERANCE * np.fmax.reduce(target, axis=None, initial=0.0)
-    low = np.zeros_like(target)
-    high = np.full_like(target, limit)
-    radius = np.minimum(target, 0.9 * limit)
-    for _ in range(MAX_ITERATIONS):
-        error = _radial(radius, k) - target
-        if not (np.abs(error) > tolerance).any():
-            break
-        low = np.where(error < 0, radius, low)
-        high = np.where(error > 0, radius, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            radius = radius - error / _radial_slope(radius, k)
-            middle = np.where(np.isfinite(high), 0.5 * (low + high), 2 * low)
-        radius = np.where((radius < low) | (radius > high), middle, radius)
+    last_step = LAST_STEP * _largest(target)
+    low, high = np.zeros_like(target), np.full_like(target, limit)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        radius = np.clip(target * _nearly_inverted(target * target, k), 0.0, 0.9 * limit)
+        for _ in range(MAX_ITERATIONS):
+            error, slope = _radial(radius, k) - target, _radial_slope(radius, k)
+            low = np.where(error < 0, radius, low)
+            high = np.where(error > 0, radius, high)
+            step = error / slope
+            following = radius - step
+            outside = (following < low) | (following > high)
+            if outside.any():
+                middle = np.where(np.isfinite(high), 0.5 * (low + high), 2 * low)
+                following = np.where(outside, middle, following)
+            radius = following
+            # Near the fold, where the slope vanishes, Newton is not quadratic any more.
+            if not (outside | (np.abs(step) > last_step * slope)).any():
+                break
     return radius
+
+
+def _nearly_inverted(
+    square_d: Float[Array, "*batch"], k: Float[Array, "coefficient"]
+) -> Float[Array, "*batch"]:
+    """What to multiply a distorted radius by to undo `_radial`: four terms of the inverse series."""
+    k1, k2, k3 = k[:3]
+    b1, b2, b3 = -k1, 3 * k1**2 - k2, 8 * k1 * k2 - 12 * k1**3 - k3
+    b4 = 55 * k1**4 - 55 * k1**2 * k2 + 5 * k2**2 + 10 * k1 * k3
+    scale: Array = 1 + square_d * (b1 + square_d * (b2 + square_d * (b3 + square_d * b4)))
+    return scale
+
+
+def _largest(values: Float[Array, "*batch"]) -> float:
+    """The greatest finite value; 0 where there is none."""
+    return float(np.max(values, initial=0.0, where=np.isfinite(values)))

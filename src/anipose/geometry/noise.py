@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.banded import Field
 from anipose.geometry.objective import DAMPING, Limbs, Objective, Point, Room, minimise
 from anipose.geometry.posterior import Posterior, posterior, roughness_of
@@ -33,6 +33,12 @@ LEAST_FREEDOM = 0.005
 # many of the camera's as if they had the noise of all cameras.
 SHARED_OBSERVATIONS = 100.0
 LEAST_NOISE_PX = 1e-3
+# Three quarters of all errors are below this, in standard deviations of a coordinate (Rayleigh).
+LARGE_SHARE, LARGE_ERROR = 0.75, 1.6651
+# Errors of neighbouring frames that are more alike than this say nothing of how long they stay alike.
+MOST_ALIKE = 0.99
+# Correlation of errors with those one frame later, up to which they are noise: wrong starts last a while.
+NOISE_ALIKE = 0.1
 # Smoothness at most this times the curvature of the data: a still animal is infinitely smooth.
 STIFFEST = 1e10
 
@@ -117,29 +123,49 @@ class Guess:
 
     Attributes:
         noise_px: of a pixel coordinate, from the median error.
+        lasting_px: the part of the errors that stays from frame to frame, from their upper quartile. Noise
+            is not less: where cameras contradict each other for good, any two of them still agree, and a
+            bounded loss would learn to trust those two alone.
         widest: the error that nine in ten observations are below, in units of the noise.
         roughness: of each keypoint, a length.
     """
 
     noise_px: float
+    lasting_px: float
     widest: float
     roughness: Float[Array, "keypoint"]
 
 
 def first_guess(recording: Recording, field: Field, order: int) -> Guess:
     """From medians at the start."""
-    sizes = []
+    sizes, lengths, views, series = [], [], [], []
     for frames in sample(recording.exists):
         objective = objective_of(recording, _plain(recording, order), frames)
-        errors = np.abs(weighted_errors(objective.observations, field[:, :, frames].reshape(3, -1)))
-        sizes.append(errors[:, objective.observations.weight > 0].ravel())
+        signed = weighted_errors(objective.observations, field[:, :, frames].reshape(3, -1))
+        errors = np.abs(signed)
+        seen = objective.observations.weight > 0
+        series.append(np.where(seen, signed, 0.0).reshape(2, len(seen), *objective.exists.shape))
+        sizes.append(errors[:, seen].ravel())
+        n_views = np.broadcast_to(seen.sum(axis=0), seen.shape)[seen]
+        lengths.append(np.hypot(*errors[:, seen])[n_views > 1])
+        views.append(n_views[n_views > 1])
     joined = np.concatenate(sizes)
     joined = joined[np.isfinite(joined)]
     noise = max(1.4826 * float(np.median(joined)), LEAST_NOISE_PX) if len(joined) else 1.0
     widest = float(np.quantile(joined, 0.9)) / noise if len(joined) else 1.0
+    lengths_px, n_views = np.concatenate(lengths), np.concatenate(views)
+    # What a point was fitted to is missing from its errors: 3 of the 2 n coordinates of n views.
+    lengths_px = lengths_px * np.sqrt(2 * n_views / (2 * n_views - 3))
+    lengths_px = lengths_px[np.isfinite(lengths_px)]
+    upper = float(np.quantile(lengths_px, LARGE_SHARE)) / LARGE_ERROR if len(lengths_px) else 0.0
+    clipped = [np.nan_to_num(np.clip(piece, -2 * upper, 2 * upper)) for piece in series]
+    alike = float(
+        _likeness(np.sum([_products_of_neighbours(piece).sum(axis=1) for piece in clipped], axis=0))
+    )
+    lasting = upper * np.sqrt(max(alike - NOISE_ALIKE, 0.0) / (1 - NOISE_ALIKE))
     rows = np.sqrt(roughness_of(field, order) / 3)
     roughness = np.median(rows, axis=1) if rows.shape[1] else np.ones(len(rows))
-    return Guess(noise, widest, roughness)
+    return Guess(noise, float(lasting), widest, roughness)
 
 
 def _plain(recording: Recording, order: int) -> Model:
@@ -149,11 +175,14 @@ def _plain(recording: Recording, order: int) -> Model:
     return Model(GemanMcClure(1.0), weights, smoothness, order, np.inf, limbs, Room(np.zeros(3), np.inf))
 
 
-def learn(recording: Recording, model: Model, field: Field, widths: Sequence[float]) -> tuple[Model, Field]:
+def learn(
+    recording: Recording, model: Model, field: Field, widths: Sequence[float], least_px: float
+) -> tuple[Model, Field]:
     """The model with noise and roughness learned, and the field with the sampled frames solved.
 
     Args:
         widths: of the loss, from wide to narrow, to get from the start to the solution; the last stays.
+        least_px: the noise of a pixel coordinate, of all cameras together, is not less.
     """
     pieces = sample(recording.exists)
     field = field.copy()
@@ -169,7 +198,7 @@ def learn(recording: Recording, model: Model, field: Field, widths: Sequence[flo
         for frames in pieces:
             fits.append(fit(objective_of(recording, model, frames), field[:, :, frames], ftol=1e-3))
             field[:, :, frames] = fits[-1].at.points
-        weights = _weights(model, fits, loss, apart=number in APART_ROUNDS)
+        weights = _weights(model, fits, loss, least_px, apart=number in APART_ROUNDS)
         smoothness = _smoothness(model, fits)
         change = float(np.max(np.abs(np.log(smoothness / model.smoothness)), initial=0.0))
         model = replace(model, weights=weights, smoothness=smoothness)
@@ -179,7 +208,7 @@ def learn(recording: Recording, model: Model, field: Field, widths: Sequence[flo
 
 
 def _weights(
-    model: Model, fits: Sequence[Fit], loss: GemanMcClure, *, apart: bool
+    model: Model, fits: Sequence[Fit], loss: GemanMcClure, least_px: float, *, apart: bool
 ) -> Float[Array, "camera keypoint"]:
     """1/sigma of each camera and keypoint: sigma^2 = sum(w e^2)/shrinkage / (2 sum(w) - fitted).
 
@@ -187,6 +216,7 @@ def _weights(
     """
     shrinkage = efficiency(loss).shrinkage
     squares, freedom, total = (np.zeros(model.weights.shape) for _ in range(3))
+    alike = np.zeros((2, len(model.weights)))
     for piece in fits:
         observations = piece.objective.observations
         points = piece.at.points.reshape(3, -1)
@@ -198,18 +228,40 @@ def _weights(
         squares += np.nan_to_num(weight * (u * u + v * v)).reshape(by_keypoint).sum(axis=2)
         total += 2 * weight.reshape(by_keypoint).sum(axis=2)
         freedom += (weight * (2 - taken.sum(axis=0))).reshape(by_keypoint).sum(axis=2)
+        alike += _products_of_neighbours(np.where(good, np.sqrt(weight) * [u, v], 0).reshape(2, *by_keypoint))
     variance = squares / shrinkage / model.weights**2
     freedom = np.maximum(freedom, LEAST_FREEDOM * total)
     if not freedom.sum() > 0:
         return model.weights
     if not apart:
         together = np.sum(variance * model.weights**2) / freedom.sum()
-        return model.weights / max(float(np.sqrt(together)), LEAST_NOISE_PX * float(model.weights.max()))
-    everywhere = variance.sum() / freedom.sum()
+        return model.weights / max(
+            float(np.sqrt(together)), max(least_px, LEAST_NOISE_PX) * float(model.weights.max())
+        )
+    everywhere = max(variance.sum() / freedom.sum(), least_px**2)
+    # Where the error of a frame is that of the last one, cameras disagree for good, and many frames say no
+    # more of them than a few do.
+    with_last = float(np.max(_likeness(alike)))
+    independent = (1 - with_last) / (1 + with_last)
+    variance, freedom = variance * independent, freedom * independent
     of_camera = _shrunk(variance.sum(axis=1, keepdims=True), freedom.sum(axis=1, keepdims=True), everywhere)
     sigma = np.sqrt(_shrunk(variance, freedom, of_camera))
     weights: Array = 1 / np.maximum(sigma, LEAST_NOISE_PX)
     return weights
+
+
+def _products_of_neighbours(errors: Float[Array, "2 camera keypoint frame"]) -> Float[Array, "2 camera"]:
+    """Sums over each camera of the products of errors with those one frame later, and of their squares."""
+    one, next_one = errors[..., :-1], errors[..., 1:]
+    both = (one != 0) & (next_one != 0)
+    products = (one * next_one).sum(axis=(0, 2, 3))
+    return np.stack([products, (0.5 * both * (one**2 + next_one**2)).sum(axis=(0, 2, 3))])
+
+
+def _likeness(products: Float[Array, "2 *batch"]) -> Float[Array, "*batch"]:
+    """Correlation of errors with those one frame later, from 0 to `MOST_ALIKE`."""
+    likeness: Array = np.clip(products[0] / np.maximum(products[1], np.finfo(float).tiny), 0, MOST_ALIKE)
+    return likeness
 
 
 def _shrunk(squares: Array, count: Array, shared: Array | float) -> Array:

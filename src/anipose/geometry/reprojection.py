@@ -147,7 +147,7 @@ def cost_and_derivatives(
     total = 0.0
     gradient, blocks = np.zeros((3, points.shape[1])), np.zeros((6, points.shape[1]))
     for row, camera in enumerate(observations.cameras):
-        turn, turn_blocks = camera.rotation_matrix.T, _turn_blocks(camera.rotation_matrix)
+        turn, turning = camera.rotation_matrix.T, turn_blocks(camera.rotation_matrix)
         focal_u, focal_v = camera.matrix[0, 0], camera.matrix[1, 1]
         for chunk in chunks(points.shape[1]):
             weight = observations.weight[row, chunk]
@@ -166,27 +166,44 @@ def cost_and_derivatives(
             by_v *= inverse_z
             h_v = h_v * inverse_z
             h_v *= inverse_z
-            slope = np.empty((3, len(x)))
-            np.add(a * by_u, b * by_v, out=slope[0])
-            np.add(b * by_u, d * by_v, out=slope[1])
-            np.add(x * slope[0], y * slope[1], out=slope[2])
-            np.negative(slope[2], out=slope[2])
+            slope, block = of_one_camera(x, y, (a, b, d), (by_u, by_v), (h_u, h_v))
             gradient[:, chunk] += turn @ slope
-
-            block = np.empty((6, len(x)))
-            a_h, b_h = a * h_u, b * h_v
-            np.add(a * a_h, b * b_h, out=block[0])
-            np.add(b * a_h, d * b_h, out=block[1])
-            b *= b
-            d *= d
-            np.add(b * h_u, d * h_v, out=block[3])
-            np.add(x * block[0], y * block[1], out=block[2])
-            np.add(x * block[1], y * block[3], out=block[4])
-            np.add(x * block[2], y * block[4], out=block[5])
-            np.negative(block[2], out=block[2])
-            np.negative(block[4], out=block[4])
-            blocks[:, chunk] += turn_blocks @ block
+            blocks[:, chunk] += turning @ block
     return total, gradient, blocks
+
+
+def of_one_camera(
+    x: Float[Array, "point"],
+    y: Float[Array, "point"],
+    lens: tuple[Array, Array, Array],
+    by_pixel: tuple[Array, Array],
+    curvatures: tuple[Array, Array],
+) -> tuple[Float[Array, "3 point"], Float[Array, "6 point"]]:
+    """Gradient and block of each point in the axes of the camera, see `cost_and_derivatives`.
+
+    Args:
+        x: X/Z in the camera.
+        y: Y/Z in the camera.
+        lens: a, b and d of its Jacobian.
+        by_pixel: derivatives of the cost by u and v, times s_u and s_v.
+        curvatures: s_u^2 h_u and s_v^2 h_v.
+    """
+    (a, b, d), (by_u, by_v), (h_u, h_v) = lens, by_pixel, curvatures
+    slope, block = np.empty((3, len(x))), np.empty((6, len(x)))
+    np.add(a * by_u, b * by_v, out=slope[0])
+    np.add(b * by_u, d * by_v, out=slope[1])
+    np.add(x * slope[0], y * slope[1], out=slope[2])
+    np.negative(slope[2], out=slope[2])
+    a_h, b_h = a * h_u, b * h_v
+    np.add(a * a_h, b * b_h, out=block[0])
+    np.add(b * a_h, d * b_h, out=block[1])
+    np.add(b * b * h_u, d * d * h_v, out=block[3])
+    np.add(x * block[0], y * block[1], out=block[2])
+    np.add(x * block[1], y * block[3], out=block[4])
+    np.add(x * block[2], y * block[4], out=block[5])
+    np.negative(block[2], out=block[2])
+    np.negative(block[4], out=block[4])
+    return slope, block
 
 
 def weighted_errors(
@@ -241,7 +258,7 @@ def _errors(
     return u, v
 
 
-def _turn_blocks(rotation: Float[Array, "3 3"]) -> Float[Array, "6 6"]:
+def turn_blocks(rotation: Float[Array, "3 3"]) -> Float[Array, "6 6"]:
     """The linear map of the six numbers of S to those of R^T S R."""
     turned = np.empty((6, 6))
     for column, (i, j) in enumerate(zip(ROWS, COLUMNS, strict=True)):

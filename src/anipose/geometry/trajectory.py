@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
-from anipose.geometry.noise import PIECE_FRAMES, PIECES, first_guess, learn
+from anipose.geometry.noise import PIECE_FRAMES, PIECES, Guess, first_guess, learn
 from anipose.geometry.objective import Limbs, Room
 from anipose.geometry.posterior import full_matrices
 from anipose.geometry.reprojection import CoordinateLoss, GemanMcClure
@@ -175,19 +175,19 @@ def optimise_map(
         return _trajectory(cameras, recording, nothing, np.zeros((6, *field.shape[1:])))
     deviations = np.repeat([STRONG_DEVIATION, WEAK_DEVIATION], [len(constraints), len(constraints_weak)])
     limbs = _limbs(pairs, 1 / (LEARNING_DEVIATION * deviations), lengths)
-    model, widest = _first_model(cameras, recording, field, limbs, n_deriv)
-    if widest > POOR_START:
+    model, guess = _first_model(cameras, recording, field, limbs, n_deriv)
+    if guess.widest > POOR_START:
         convex = replace(model, loss=CoordinateLoss("soft_l1", CONVEX_THRESHOLD), tails=np.inf)
         field = solve(recording, convex, field, ftol=1e-3).field
-        model, _ = _first_model(cameras, recording, field, limbs, n_deriv)
-    model, field = learn(recording, model, field, LOSS_WIDTHS)
+        model, guess = _first_model(cameras, recording, field, limbs, n_deriv)
+    model, field = learn(recording, model, field, LOSS_WIDTHS, guess.lasting_px)
     # Frames that were not learned from are still at their start.
     for width in LOSS_WIDTHS[:-1] if field.shape[2] > PIECES * PIECE_FRAMES else []:
         wide = replace(model, loss=GemanMcClure(width))
         field = solve(recording, wide, field, ftol=1e-2).field
     model = replace(model, limbs=replace(model.limbs, weights=1 / deviations))
     solution = solve(recording, model, field, ftol=ftol)
-    spread = covariances(recording, replace(model, limbs=solution.limbs), solution.field)
+    spread = covariances(recording, replace(model, limbs=solution.limbs), solution.field, guess.lasting_px)
     found = _trajectory(cameras, recording, solution, spread)
     return replace(found, noise_px=1 / model.weights)
 
@@ -214,8 +214,8 @@ def _first_model(
     field: Float[Array, "3 keypoint frame"],
     limbs: Limbs,
     order: int,
-) -> tuple[Model, float]:
-    """What the start says of noise, roughness and lengths; and how large a tenth of its errors is."""
+) -> tuple[Model, Guess]:
+    """What the start says of noise, roughness and lengths."""
     guess = first_guess(recording, field, order)
     distance = _distance(cameras, field)
     model = Model(
@@ -227,7 +227,7 @@ def _first_model(
         replace(limbs, scales=_typical_lengths(field, limbs.pairs)),
         Room(np.median(field.reshape(3, -1), axis=1), distance),
     )
-    return model, guess.widest
+    return model, guess
 
 
 def _typical_lengths(field: Float[Array, "3 keypoint frame"], pairs: Pairs) -> Float[Array, "limb"]:

@@ -18,10 +18,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 # Rayleigh quotient iteration converges cubically: after a relative step of this size, what is left is at
-# rounding. Two or three repetitions do, up to five where views disagree by 50 px.
-CONVERGED_STEP = 1e-6
+# rounding. One or two repetitions do, up to five where views disagree by 50 px.
+CONVERGED_STEP = 1e-4
 MAX_REPETITIONS = 10
 ROBUST_STEPS = 3
+# So many views in agreement cannot all be wrong.
+SETTLING_VIEWS = 4
 
 
 def triangulate(
@@ -101,10 +103,11 @@ def triangulate_robust(
 ) -> tuple[Float[Array, "*batch 3"], Bool[Mask, "camera *batch"]]:
     """Triangulation that leaves out the cameras that disagree, and which cameras it used.
 
-    If all views agree within the threshold, the answer is their refined solution. For the other points,
-    each set of all cameras but one, and then, where that does not leave at most one view unexplained,
-    each pair of cameras, proposes a point; the one with the least sum of min(error^2, threshold^2) is
-    refined with Geman-McClure weights, and at last with the cameras within the threshold alone.
+    If all views agree within the threshold, the answer is their refined solution. For the other points, the
+    farthest views are left out, one by one, until the others agree. Where no four do, or no majority, each
+    set of all cameras but one, and then, where that leaves more than one view unexplained, each pair of
+    cameras, proposes a point; the one with the least sum of min(error^2, threshold^2) is refined with
+    Geman-McClure weights, and at last with the cameras within the threshold alone.
 
     Where fewer than `min_cameras` views agree nobody can tell which is right: the point is the refined
     solution of all its views, whose reprojection errors show the disagreement.
@@ -158,12 +161,14 @@ class _Contest:
         first: Float[Array, "3 point"],
     ) -> None:
         self.cameras, self.rays, self.pixels, self.threshold = cameras, rays, pixels, threshold
-        self.leader = first.copy()
-        everything = np.ones(first.shape[1], dtype=bool)
-        self.score, self.n_wrong = self._judge(first, everything)
+        self.leader, self.systems = first.copy(), rays.normal_equations
+        self.squares = self._squares(first, np.ones(first.shape[1], dtype=bool))
+        self.score, self.n_wrong = self._judge(self.squares)
+        self.settled = np.zeros(first.shape[1], dtype=bool)
 
     def decide(self) -> tuple[Float[Array, "3 point"], Bool[Mask, "camera point"]]:
         """The winners, refined, and the cameras that agree with each; all of these were used for it."""
+        self._enter_without_the_worst()
         self._enter_all_but_one()
         self._enter_pairs()
         point, seen = self.leader, self.rays.seen
@@ -174,40 +179,78 @@ class _Contest:
         point, _ = _refined(self.cameras, point, self.pixels, agreeing)
         return point, agreeing
 
-    def _enter_all_but_one(self) -> None:
-        systems, total = self.rays.normal_equations, self.rays.total_normal_equations
-        more_than_two = self.rays.seen.sum(axis=0) > 2
+    def _enter_without_the_worst(self) -> None:
+        """Leave out the farthest view, then the next; settled where enough others agree, and outnumber it."""
+        system, seen = self.rays.total_normal_equations, self.rays.seen
+        left_out = np.zeros_like(seen)
+        for number in range(1, len(self.cameras) - SETTLING_VIEWS + 1):
+            among = np.flatnonzero(
+                ~self.settled & (seen.sum(axis=0) - number >= max(SETTLING_VIEWS, number + 1))
+            )
+            if not len(among):
+                break
+            squares = np.where(seen & ~left_out, self.squares, -1.0)[:, among]
+            worst = squares.argmax(axis=0)
+            left_out[worst, among] = True
+            system[:, among] -= self._one_each(worst, among)
+            point, squares = self._enter(system, among)
+            self.squares[:, among] = squares
+            wrong = seen[:, among] & ~(squares < self.threshold**2)
+            self.settled[among] = (wrong <= left_out[:, among]).all(axis=0) & np.isfinite(point[0])
+
+    def _one_each(
+        self, rows: Int[NDArray[np.int_], "some"], among: Int[NDArray[np.int_], "some"]
+    ) -> Float[Array, "9 some"]:
+        """The normal equations of one camera for each point."""
+        systems = np.empty((9, len(among)))
         for row in range(len(self.cameras)):
-            self._enter(total - systems[row], self.rays.seen[row] & more_than_two)
+            chosen = rows == row
+            systems[:, chosen] = self.systems[row][:, among[chosen]]
+        return systems
+
+    def _enter_all_but_one(self) -> None:
+        total = self.rays.total_normal_equations
+        doubtful = ~self.settled & (self.rays.seen.sum(axis=0) > 2)
+        for row in range(len(self.cameras)):
+            self._enter(total - self.systems[row], np.flatnonzero(self.rays.seen[row] & doubtful))
 
     def _enter_pairs(self) -> None:
         """Only where no set of all cameras but one left the others in agreement."""
-        systems, unsolved = self.rays.normal_equations, self.n_wrong > 1
+        unsolved = ~self.settled & (self.n_wrong > 1)
         for one, two in combinations(range(len(self.cameras)), 2):
-            self._enter(systems[one] + systems[two], unsolved & self.rays.seen[one] & self.rays.seen[two])
+            among = np.flatnonzero(unsolved & self.rays.seen[one] & self.rays.seen[two])
+            self._enter(self.systems[one] + self.systems[two], among)
 
-    def _enter(self, system: Float[Array, "9 point"], among: Bool[Mask, "point"]) -> None:
+    def _enter(
+        self, system: Float[Array, "9 point"], among: Int[NDArray[np.int_], "some"]
+    ) -> tuple[Float[Array, "3 some"], Float[Array, "camera some"]]:
         """The solutions of these normal equations, in the contest for some of the points."""
         point = solve_symmetric(system[:6, among], system[6:, among])
-        score, n_wrong = self._judge(point, among)
+        squares = self._squares(point, among)
+        score, n_wrong = self._judge(squares)
         wins = score < self.score[among]
-        winners = np.flatnonzero(among)[wins]
+        winners = among[wins]
         self.leader[:, winners] = point[:, wins]
         self.score[winners], self.n_wrong[winners] = score[wins], n_wrong[wins]
+        return point, squares
 
-    def _judge(
-        self, point: Float[Array, "3 some"], among: Bool[Mask, "point"]
-    ) -> tuple[Float[Array, "some"], Int[NDArray[np.int_], "some"]]:
-        """Sum of min(error^2, threshold^2) over the views, and how many views are wrong."""
-        score, n_wrong = np.zeros(point.shape[1]), np.zeros(point.shape[1], dtype=int)
+    def _squares(
+        self, point: Float[Array, "3 some"], among: Int[NDArray[np.int_], "some"] | Bool[Mask, "point"]
+    ) -> Float[Array, "camera some"]:
+        """Squared distance to each view, inf where the camera cannot picture the point; 0 if not seen."""
+        squares = np.empty((len(self.cameras), point.shape[1]))
         for row, camera in enumerate(self.cameras):
             difference = camera.project(point.T) - self.pixels[row, among]
-            squares = difference[:, 0] ** 2 + difference[:, 1] ** 2
-            seen = self.rays.seen[row, among]
-            right = squares < self.threshold**2
-            score += np.where(seen, np.where(right, squares, self.threshold**2), 0.0)
-            n_wrong += seen & ~right
-        return score, n_wrong
+            squares[row] = difference[:, 0] ** 2 + difference[:, 1] ** 2
+        squares[np.isnan(squares)] = np.inf
+        squares[~self.rays.seen[:, among]] = 0.0
+        return squares
+
+    def _judge(
+        self, squares: Float[Array, "camera some"]
+    ) -> tuple[Float[Array, "some"], Int[NDArray[np.int_], "some"]]:
+        """Sum of min(error^2, threshold^2) over the views, and how many views are wrong."""
+        return np.minimum(squares, self.threshold**2).sum(axis=0), (squares >= self.threshold**2).sum(axis=0)
 
 
 def _linear(rays: Rays) -> Float[Array, "3 point"]:
@@ -222,7 +265,7 @@ def _linear(rays: Rays) -> Float[Array, "3 point"]:
         quotient = squares / (1 + (points * points).sum(axis=0))
         step = solve_symmetric(A - diagonal * quotient, quotient * points - gradient)
         points = points + np.where(np.isfinite(step), step, 0.0)
-        moving = (np.abs(step) > CONVERGED_STEP * np.abs(points).max(axis=0)).any(axis=0)
+        moving = np.abs(step).max(axis=0) > CONVERGED_STEP * np.abs(points).max(axis=0)
         if not moving.any():
             break
     # Where B'B - q is not positive definite, q is not the least of the singular values: the views differ
@@ -261,5 +304,7 @@ def _in_front(
     cameras: Cameras, points: Float[Array, "3 point"], used: Bool[Mask, "camera point"]
 ) -> Float[Array, "3 point"]:
     """NaN instead of points behind a camera that was used for them: such a camera cannot have seen them."""
-    depths = np.stack([camera.depth(points.T) for camera in cameras])
-    return np.where(((depths > 0) | ~used).all(axis=0), points, np.nan)
+    towards = np.stack([camera.cam_from_world[2] for camera in cameras])
+    with np.errstate(invalid="ignore", over="ignore"):
+        behind = ~(towards[:, :3] @ points + towards[:, 3:] > 0)
+    return np.where((behind & used).any(axis=0), np.nan, points)

@@ -7,7 +7,8 @@ where it was made gives one factor per keypoint.
 
 That trusts the cameras to disagree by noise alone. Where they disagree for good, since the calibration is
 off or "the haunch" is not the same spot from left and from right, the others fail to predict what a camera
-saw by more than they should: then a second factor makes the covariance as wide as it has to be.
+saw by more than they should: then a second factor makes the covariance as wide as it has to be. And what
+stays of the errors from frame to frame does not average out over frames as noise does: it is added.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.ndimage import uniform_filter1d
 
 from anipose.arrays import NDArray
 from anipose.geometry.banded import Field
@@ -22,6 +24,8 @@ from anipose.geometry.noise import curvature_inverse, efficiency, sample
 from anipose.geometry.objective import Objective, minimise
 from anipose.geometry.posterior import full_matrices
 from anipose.geometry.reprojection import (
+    COLUMNS,
+    ROWS,
     GemanMcClure,
     Observations,
     projected_variances,
@@ -48,14 +52,22 @@ MEDIAN_ERROR, MEDIAN_SPREAD = 0.6745, 1.17
 # Errors of so many neighbouring frames count as one.
 ALIKE_FRAMES = 20
 MOST_DISAGREEMENT = 1e4
+# A direction in which the cameras say this much less than in others is known from other frames only.
+LEAST_SEEN = 1e-6
 # The factor of a keypoint counts as if so many points had the factor of all: errors of neighbouring
 # frames are alike, so the points of a keypoint say less than their number.
 SHARED_POINTS = 200.0
 
 
-def covariances(recording: Recording, model: Model, field: Field) -> Float[Array, "6 keypoint frame"]:
-    """Covariances (xx xy xz yy yz zz) of the points of a solution."""
-    result = np.empty((6, *field.shape[1:]))
+def covariances(
+    recording: Recording, model: Model, field: Field, lasting_px: float
+) -> Float[Array, "6 keypoint frame"]:
+    """Covariances (xx xy xz yy yz zz) of the points of a solution.
+
+    Args:
+        lasting_px: the part of the errors of pixel coordinates that stays from frame to frame.
+    """
+    result, lasting = np.empty((6, *field.shape[1:])), np.zeros((6, *field.shape[1:]))
     loss = _loss(model)
     information = efficiency(loss).information
     for part in windows(field.shape[2]):
@@ -63,9 +75,20 @@ def covariances(recording: Recording, model: Model, field: Field) -> Float[Array
         objective = objective_of(recording, model, frames)
         at = objective.evaluate(field[:, :, frames])
         found = curvature_inverse(objective, at, information=information).covariances
-        result[:, :, part] = found[:, :, part.start - frames.start : part.stop - frames.start]
+        within = slice(part.start - frames.start, part.stop - frames.start)
+        result[:, :, part] = found[:, :, within]
+        if lasting_px > 0:
+            lasting[:, :, part] = _of_frames_alone(at.blocks.reshape(6, *at.points.shape[1:]))[:, :, within]
     result *= _factors(recording, model, loss, field, result)[:, None]
-    return result * _disagreement(recording, model, loss, field)[:, None]
+    result *= _disagreement(recording, model, loss, field)[:, None]
+    return result + lasting * min(lasting_px**2 * float(np.median(model.weights**2)), 1.0)
+
+
+def _of_frames_alone(curvature: Float[Array, "6 keypoint frame"]) -> Float[Array, "6 keypoint frame"]:
+    """Covariances from what the cameras say in one frame, evened out over the frames around it."""
+    even = uniform_filter1d(curvature, ALIKE_FRAMES + 1, axis=2, mode="nearest")
+    inverse = np.linalg.pinv(full_matrices(even), rcond=LEAST_SEEN, hermitian=True)
+    return np.asarray(inverse[..., ROWS, COLUMNS].transpose(2, 1, 0), dtype=np.float64)
 
 
 def _loss(model: Model) -> GemanMcClure:
