@@ -42,7 +42,6 @@ from anipose.config_types import (
     OptionalFolder,
     Pairs,
     Pattern,
-    PictureSize,
     Pixels,
     Says,
     SchedulerType,
