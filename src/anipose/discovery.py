@@ -13,11 +13,11 @@ _DEEPEST = 12  # levels; deeper than any layout in use, and an end for links tha
 
 
 def find_session_folders(root: Path, config: Config) -> list[Path]:
-    """Folders with raw videos or tracked points, at the depth that `nesting` says.
+    """Folders with raw or original videos or tracked points, at the depth that `nesting` says.
 
     In an experiment that has none yet, folders with calibration videos.
     """
-    marks = (config.pipeline.videos_raw, config.pipeline.pose_2d)
+    marks = (config.pipeline.videos_raw, config.pipeline.pose_2d, config.pipeline.videos_original)
     return _folders_with(marks, root, config) or _folders_with(
         (config.pipeline.calibration_videos,), root, config
     )

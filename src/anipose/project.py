@@ -307,8 +307,15 @@ class Session:
 
     @cached_property
     def videos(self) -> dict[str, Path]:
-        """Raw videos by name without extension."""
-        return _by_stem(_videos_in(self.path("videos_raw"), self.config))
+        """Raw videos by name without extension, also those that are still to be converted from originals."""
+        found = _by_stem(_videos_in(self.path("videos_raw"), self.config))
+        converted = {stem: self.path("videos_raw") / f"{stem}.mp4" for stem in self.originals}
+        return {**converted, **found}
+
+    @cached_property
+    def originals(self) -> dict[str, Path]:
+        """Videos as they were recorded, to be converted, by name without extension."""
+        return _by_stem(_videos_in(self.path("videos_original"), self.config))
 
     @cached_property
     def tracked(self) -> dict[str, Path]:

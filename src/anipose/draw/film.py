@@ -92,13 +92,13 @@ class Film:
         speed = Fraction(self.excerpt.speed).limit_denominator(10000)
         start = clock.seconds(numbers.start) if clock.times is not None else None
         free: queue.SimpleQueue[Yuv] = queue.SimpleQueue()
+        space = next((source.space for source in self.sources if source.path is not None), None)
+        blank = self._prepared(Yuv.blank(self.size, space or Footage(None, (0, 0)).space, GROUND))
         best = -np.inf
-        telling: NDArray[np.uint8] | None = None
+        telling = Yuv.blank(self.size, blank.space)
         worth = np.full(self.n_frames, -1.0)
         worth[: len(merit)] = merit[: self.n_frames]
         candidates = {numbers[0], *sorted(numbers, key=lambda number: -worth[number])[:N_CANDIDATES]}
-        space = next((source.space for source in self.sources if source.path is not None), None)
-        blank = self._prepared(Yuv.blank(self.size, space or Footage(None, (0, 0)).space, GROUND))
         writer = VideoWriter(
             path,
             rate * speed / self.excerpt.every,
@@ -114,10 +114,10 @@ class Film:
                 since = None if seconds is None or start is None else (seconds - start) / float(speed)
                 writer.write_yuv(canvas, since)
                 if number in candidates and (value := worth[number] if is_whole else -2.0) > best:
-                    best, telling = value, canvas.to_bgr()
+                    best = value
+                    telling.paste(canvas)
                 free.put(canvas)
-        if telling is not None:
-            write_bytes(still, _png(telling))
+        write_bytes(still, _png(telling.to_bgr()))
 
     def _prepared(self, canvas: Yuv) -> Yuv:
         for box, pane in self.panes:

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from anipose.arrays import NDArray
 from anipose.config import Labeling, Labeling3D
 from anipose.draw.axes import Room
-from anipose.draw.captions import LegendPane, line_height
+from anipose.draw.captions import SMALLEST_TEXT, LegendPane, line_height
 from anipose.draw.film import Box, Film, Pane
 from anipose.draw.footage import DEFAULT_RATE, Excerpt, Footage
-from anipose.draw.layout import FULL_HEIGHT, beside, combined
+from anipose.draw.layout import FULL_HEIGHT, Layout, beside, combined
 from anipose.draw.overlay import PALETTE, Colour
 from anipose.draw.panes import ScenePane, Style, VideoPane
 from anipose.draw.scene import View
@@ -48,9 +48,7 @@ def label_view(
     keypoints = tuple(dict.fromkeys(name for points in poses.values() for name in points.keypoints))
     size = even(footage.size)
     lines = [film.stem, " | ".join(poses)]
-    entries = style.entries(keypoints)
-    legend = LegendPane(lines, entries, footage, line_height(size[1], len(lines) + len(entries)))
-    layout = beside([size] * len(poses), legend.width)
+    legend, layout = _legend_beside([size] * len(poses), lines, style.entries(keypoints), footage)
     panes: list[tuple[Box, Pane]] = [(layout.legend, legend)]
     for box, (name, points) in zip(layout.views, poses.items(), strict=True):
         panes.append((box, VideoPane(0, footage, points, style, name if len(poses) > 1 else "")))
@@ -82,8 +80,7 @@ def label_scene(
     points = _by_frame(poses.points, poses.frame_numbers)
     size = even(labeling3d.size)
     lines, entries = [film.stem, f"3D, {units}"], style.entries(poses.keypoints)
-    legend = LegendPane(lines, entries, clock, line_height(size[1], len(lines) + len(entries)))
-    layout = beside([size], legend.width)
+    legend, layout = _legend_beside([size], lines, entries, clock)
     scene = _scene(points, poses.keypoints, style, clock.rate, up, units, labeling, labeling3d)
     panes: list[tuple[Box, Pane]] = [(layout.legend, legend), (layout.views[0], scene)]
     # Its pictures are not needed, and not decoded.
@@ -147,6 +144,18 @@ def label_trial(
     scores = _by_frame(poses_3d.scores, poses_3d.frame_numbers)
     whole = Film(layout.size, panes, list(footage.values()), n_frames, excerpt, clock)
     whole.write(film, still, _merit([points], [scores], 0.0))
+
+
+def _legend_beside(
+    sizes: list[tuple[int, int]], lines: list[str], entries: list[tuple[str, Colour]], clock: Footage
+) -> tuple[LegendPane, Layout]:
+    """Pictures in a row and their legend, written somewhat smaller if that makes the film narrower."""
+    suits = line_height(sizes[0][1], len(lines) + len(entries))
+    heights = [max(SMALLEST_TEXT, part * suits) for part in (1.0, 0.9, 0.8)]
+    legends = [LegendPane(lines, entries, clock, height) for height in heights]
+    layouts = [beside(sizes, legend.width) for legend in legends]
+    best = min(range(len(legends)), key=lambda number: (layouts[number].size[0], number))
+    return legends[best], layouts[best]
 
 
 def _style(labeling: Labeling, threshold: float) -> Style:

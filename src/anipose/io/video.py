@@ -93,6 +93,11 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
+def count_frames(path: Path) -> int:
+    """The true number of frames of a video."""
+    return _Index.of(path).n_frames
+
+
 def read_gray(path: Path) -> Iterator[Image]:
     """Frames of a video, or images of a folder in natural order: (height, width) luminance."""
     return _images(path, cv2.IMREAD_GRAYSCALE) if path.is_dir() else _frames(path, _gray)

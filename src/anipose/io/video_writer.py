@@ -11,8 +11,9 @@ from typing import Any, Self
 import av
 import cv2
 
+from anipose.errors import FileFormatError
 from anipose.io.files import atomic_path
-from anipose.io.video import Image
+from anipose.io.video import Image, count_frames
 from anipose.io.yuv import FULL_RANGE, LIMITED_RANGE, ColourSpace, Yuv, even
 
 logger = logging.getLogger(__name__)
@@ -95,20 +96,24 @@ class VideoWriter:
     def _opened(self) -> Iterator[None]:
         # bitexact keeps the version of the muxer out of the file, so that it depends on the frames only.
         muxer = {"fflags": "+bitexact", "movflags": "+faststart"}
-        with (
-            atomic_path(self._path) as partial,
-            av.open(str(partial), "w", format="mp4", options=muxer) as container,
-        ):
-            stream = container.add_stream(self._encoder, rate=self._rate, options=self._options)
-            stream.width, stream.height = even(self._size)
-            stream.pix_fmt = "yuv420p"
-            stream.codec_context.time_base = self._time_base
-            stream.codec_context.thread_count = ENCODER_THREADS
-            stream.codec_context.colorspace = self._space.matrix
-            stream.codec_context.color_range = FULL_RANGE if self._space.full_range else LIMITED_RANGE
-            self._container, self._stream = container, stream
-            yield
-            container.mux(stream.encode(None))
+        with atomic_path(self._path) as partial:
+            with av.open(str(partial), "w", format="mp4", options=muxer) as container:
+                stream = container.add_stream(self._encoder, rate=self._rate, options=self._options)
+                stream.width, stream.height = even(self._size)
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.time_base = self._time_base
+                stream.codec_context.thread_count = ENCODER_THREADS
+                stream.codec_context.colorspace = self._space.matrix
+                stream.codec_context.color_range = FULL_RANGE if self._space.full_range else LIMITED_RANGE
+                self._container, self._stream = container, stream
+                yield
+                container.mux(stream.encode(None))
+            written = count_frames(partial) if self.n_frames else 0
+            if written != self.n_frames:
+                raise FileFormatError(
+                    f"{self._path} would have {written} of {self.n_frames} frames, and was not written; "
+                    "please report this"
+                )
 
     def write(self, image: Image) -> None:
         """Append a frame: (height, width, 3) blue, green, red, or (height, width) grey."""

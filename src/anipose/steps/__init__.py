@@ -93,6 +93,13 @@ CONVERSION = (
     ),
 )
 
+CONVERT = Command(
+    "convert-videos",
+    "Compress the videos as recorded, and make those that browsers play",
+    ("convert:ConvertOriginal", "convert:ConvertForBrowsers"),
+    shorthands=CONVERSION,
+)
+
 LABELED = (
     Command("label-2d", "Draw the tracked points on the videos", ("label:Label2D",), shorthands=EXCERPT),
     Command(
@@ -129,6 +136,7 @@ RESULTS = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
 SUMMARIES = (*RESULTS, *SUMMARY_OF_ERRORS)
 
 COMMANDS = (
+    CONVERT,
     *SINGLE,
     *LABELED,
     Command("summarize", "Make all the tables over all sessions", SUMMARIES),
@@ -146,6 +154,7 @@ COMMANDS = (
         "run-data",
         "From videos to 3D poses, angles and summaries: everything but videos",
         (
+            "convert:ConvertOriginal",
             *(step for command in SINGLE if command.name in ALL_DATA for step in command.steps),
             *RESULTS,
         ),
@@ -155,7 +164,7 @@ COMMANDS = (
     Command(
         "run-all",
         "Everything: run-data and run-viz",
-        tuple(dict.fromkeys(step for command in (*SINGLE, *LABELED) for step in command.steps)),
+        tuple(dict.fromkeys(step for command in (CONVERT, *SINGLE, *LABELED) for step in command.steps)),
     ),
 )
 
