@@ -106,3 +106,6 @@ DEEPLABCUT = Environment(
     # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost.
     ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5"),
 )
+
+# The last version that brings its models along.
+MEDIAPIPE = Environment("mediapipe", ("mediapipe==0.10.21",))

@@ -1,0 +1,100 @@
+"""Trackers that are started by a command line: small scripts that do right and wrong."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from anipose.io.poses_2d import read_poses_2d
+from anipose.io.video_writer import VideoWriter
+from projects import anipose, made
+
+# Writes a point (7, 8) for each of N frames, as a CSV of DeepLabCut, to a file that is called .h5.
+SCRIPT = """
+import sys
+video, output, n_frames = sys.argv[1:]
+if "broken" in video:
+    sys.exit("cannot read the video")
+lines = ["scorer,me,me,me", "bodyparts,nose,nose,nose", "coords,x,y,likelihood"]
+lines += [f"{frame},7,8,0.9" for frame in range(int(n_frames))]
+if int(n_frames):
+    open(output, "w").write("\\n".join(lines))
+"""
+N_FRAMES = 5
+
+
+def make_experiment(root: Path, *names: str, n_frames: int = N_FRAMES) -> None:
+    script = root / "my tracker.py"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(SCRIPT)
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{video}} {{output}} {n_frames}"
+    (root / "config.toml").write_text(f"model_type = 'command'\n[tracker]\ncommand = \"{command}\"\n")
+    for name in names:
+        with VideoWriter(root / "a session" / "videos-raw" / f"{name}.mp4", 30, (32, 32)) as writer:
+            for _ in range(N_FRAMES):
+                writer.write(np.zeros((32, 32, 3), np.uint8))
+
+
+def test_a_tracker_runs_for_every_video_and_fails_alone(tmp_path: Path) -> None:
+    make_experiment(tmp_path, "good", "broken")
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert result.returncode == 1
+    assert "tracker.command ended with the exit code 1 for broken.mp4" in result.stdout
+    assert "cannot read the video" in result.stdout
+    poses = read_poses_2d(tmp_path / "a session" / "pose-2d" / "good.h5")
+    assert (poses.keypoints, poses.scorer, poses.n_frames) == (("nose",), "me", N_FRAMES)
+    np.testing.assert_array_equal(poses.points[:, 0], [[7, 8]] * N_FRAMES)
+    assert made(anipose(tmp_path, "analyze", "--jobs", "1").stdout) == set()
+
+
+def test_nothing_written(tmp_path: Path) -> None:
+    make_experiment(tmp_path, "v", n_frames=0)
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert result.returncode == 1
+    assert "tracker.command ran for v.mp4, but did not write {output}, which was" in result.stdout
+
+
+def test_wrong_number_of_frames(tmp_path: Path) -> None:
+    make_experiment(tmp_path, "v", n_frames=4)
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert result.returncode == 1
+    assert "the tracker found poses for 4 frames, but" in result.stdout
+    assert f"v.mp4 has {N_FRAMES}" in result.stdout
+    assert not (tmp_path / "a session" / "pose-2d" / "v.h5").exists()
+
+
+def test_no_command_and_one_that_cannot_start(tmp_path: Path) -> None:
+    make_experiment(tmp_path, "v")
+    result = anipose(tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='no-such-tracker {video}'")
+    assert "tracker.command cannot start no-such-tracker: no such file or directory" in result.stdout
+    (tmp_path / "config.toml").write_text("model_type = 'command'\n")
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert 'model_type = "command" needs tracker.command: a command line with {video} and' in result.stdout
+
+
+def test_models_by_rule_camera_and_default(tmp_path: Path) -> None:
+    """{model_folder} is that of the first rule that fits, of the camera, or of all."""
+    make_experiment(tmp_path, "t-camA", "t-camB", "u-camB")
+    script = tmp_path / "say.py"
+    script.write_text("import sys; print('MODEL', sys.argv[1])")
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "config.toml").write_text(
+        f"""
+model_type = "command"
+model_folder = "one"
+[tracker]
+command = "{sys.executable} {script} {{model_folder}}"
+[[tracker.rules]]
+videos = "a session/u-*"
+model_folder = "three"
+[cameras.B]
+model_folder = "two"
+[triangulation]
+cam_regex = "-cam([A-Z])"
+"""
+    )
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    said = [Path(line.split()[-1]).name for line in result.stdout.splitlines() if "MODEL" in line]
+    assert said == ["one", "two", "three"]
