@@ -17,8 +17,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-
-from anipose.arrays import NDArray
+from numpy.typing import NDArray  # the older Anipose, whose Python runs this too, has no anipose.arrays
 
 Array = NDArray[np.float64]
 Result = tuple[Array, Array, float]  # points, scores, CPU seconds

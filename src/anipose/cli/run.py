@@ -1,6 +1,7 @@
 """Running steps, and telling the user what happens."""
 
 import os
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from anipose.config import Cluster
 from anipose.discovery import explain_no_sessions
 from anipose.errors import ProjectError
 from anipose.pipeline.job import Job
-from anipose.pipeline.results import Event, Finished, Foreseen, Planned, Result, Waiting
+from anipose.pipeline.results import Event, Finished, Foreseen, Planned, Progressed, Result, Waiting
 from anipose.pipeline.run import execute, foresee
 from anipose.project import Project
 from anipose.steps import EFFECTIVE_CONFIG, SUMMARIES, Command, load_steps
@@ -38,6 +39,8 @@ STYLES = {
     "blocked": "yellow",
 }
 _MOST_SHOWN = 5
+# Where there are no bars, a long job says so often how far it is.
+_LINE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,31 @@ def shown(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
+@dataclass
+class _Speed:
+    """How fast a job works.
+
+    Attributes:
+        began: when it was first heard of.
+        first: how many frames it had done then.
+        told: when its last line was printed.
+        last: what was heard last.
+        bar: its bar on the terminal.
+    """
+
+    began: float
+    first: int
+    told: float
+    last: Progressed | None = None
+    bar: TaskID | None = None
+
+    def rate(self, now: float) -> float:
+        """Frames per second; 0 before it is known."""
+        if self.last is None or now <= self.began:
+            return 0.0
+        return (self.last.done - self.first) / (now - self.began)
+
+
 class _Reporter:
     """Prints what happens: bars on a terminal, plain lines elsewhere."""
 
@@ -136,12 +164,14 @@ class _Reporter:
         self._root = root
         self._debug = debug
         self._bars: dict[str, TaskID] = {}
+        self._speeds: dict[Path, _Speed] = {}
         self._progress = Progress(
             TextColumn("{task.description:<20}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[rate]}"),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -157,13 +187,38 @@ class _Reporter:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Planned):
             for command, count in Counter(job.command for job in event.jobs).items():
-                self._bars[command] = self._progress.add_task(command, total=count)
+                self._bars[command] = self._progress.add_task(command, total=count, rate="")
         elif isinstance(event, Waiting):
             self._console.print(Text(event.message, "yellow"))
+        elif isinstance(event, Progressed):
+            self._progressed(event)
         elif isinstance(event, Finished):
             self._finished(event.result)
 
+    def _progressed(self, event: Progressed) -> None:
+        """A bar for the job on a terminal; elsewhere a line now and then."""
+        now = time.monotonic()
+        speed = self._speeds.setdefault(event.job.target, _Speed(now, event.done, now))
+        speed.last = event
+        rate = speed.rate(now)
+        name = shown(event.job.target, self._root)
+        if self._console.is_terminal:
+            if speed.bar is None:
+                speed.bar = self._progress.add_task(f"  {event.job.target.name}", rate="", total=None)
+            self._progress.update(
+                speed.bar, completed=event.done, total=event.total or None, rate=f"{rate:.0f} frames/s"
+            )
+        elif now - speed.told > _LINE_SECONDS and rate:
+            speed.told = now
+            left = f", {(event.total - event.done) / rate:.0f} s left" if event.total else ""
+            of = f" of {event.total}" if event.total else ""
+            text = f"{event.job.command:<20}{name}  {event.done}{of} frames, {rate:.0f} frames/s{left}"
+            self._console.print(Text(text, "dim"))
+
     def _finished(self, result: Result) -> None:
+        speed = self._speeds.pop(result.job.target, None)
+        if speed is not None and speed.bar is not None:
+            self._progress.remove_task(speed.bar)
         if result.job.command in self._bars:
             self._progress.advance(self._bars[result.job.command])
         for warning in result.warnings:
@@ -175,7 +230,7 @@ class _Reporter:
                 Text.assemble(
                     (f"{result.job.command:<20}", "green"),
                     shown(result.job.target, self._root),
-                    (f"  {result.seconds:.1f} s", "dim"),
+                    (f"  {result.seconds:.1f} s{_frame_rate(speed, result.seconds)}", "dim"),
                     (why, "dim"),
                 )
             )
@@ -191,6 +246,13 @@ class _Reporter:
                 if result.traceback:
                     self._console.print(result.traceback)
         self._console.print(_tally([result.state for result in results]))
+
+
+def _frame_rate(speed: _Speed | None, seconds: float) -> str:
+    """Frames per second of a job that told its progress, with what it took to start."""
+    if speed is None or speed.last is None or not seconds:
+        return ""
+    return f", {max(speed.last.done, speed.last.total) / seconds:.0f} frames/s"
 
 
 def _tell_kept(console: Console, root: Path, kept: Sequence[Result | Foreseen]) -> None:

@@ -82,7 +82,22 @@ class Finished:
     result: Result
 
 
-Event = Planned | Waiting | Started | Finished
+@dataclass(frozen=True)
+class Progressed:
+    """How far a job is; not told by a cluster.
+
+    Attributes:
+        job: the job.
+        done: frames that are done.
+        total: frames in all; 0 if that is not known.
+    """
+
+    job: Job
+    done: int
+    total: int
+
+
+Event = Planned | Waiting | Started | Progressed | Finished
 
 
 class Interrupted(AniposeError):  # noqa: N818 - it is none, but the user's wish

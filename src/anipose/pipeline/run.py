@@ -25,7 +25,17 @@ from anipose.pipeline.foresight import blocked_by, look_ahead
 from anipose.pipeline.graph import Edge, Graph
 from anipose.pipeline.job import Job
 from anipose.pipeline.lock import Locks, locked
-from anipose.pipeline.results import Event, Finished, Foreseen, Interrupted, Planned, Result, Started, Waiting
+from anipose.pipeline.results import (
+    Event,
+    Finished,
+    Foreseen,
+    Interrupted,
+    Planned,
+    Progressed,
+    Result,
+    Started,
+    Waiting,
+)
 from anipose.pipeline.verdicts import Verdict, fingerprint_inputs, verdict
 from anipose.pipeline.workers import (
     Task,
@@ -188,6 +198,7 @@ def _watcher(
     numbers = {key: number for number, key in keys.items()}
     return Watcher(
         started=lambda key: on_event(Started(graph.jobs[numbers[key]])),
+        progressed=lambda key, done, total: on_event(Progressed(graph.jobs[numbers[key]], done, total)),
         finished=lambda key, result: finish(numbers[key], result),
         died=lambda key, message: _failed(graph.jobs[numbers[key]], message),
     )

@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from anipose.errors import AniposeError
+from anipose.pipeline import progress
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,14 @@ class Watcher(Generic[R]):
 
     Attributes:
         started: with the key of a task; not told by a cluster.
+        progressed: with the key of a task, how much is done and how much there is; not told by a cluster,
+            and perhaps in another thread.
         finished: with the key and the result of a task.
         died: with the key of a task and a message, gives the result of a task whose worker died.
     """
 
     started: Callable[[str], None]
+    progressed: Callable[[str, int, int], None]
     finished: Callable[[str, R], None]
     died: Callable[[str, str], R]
 
@@ -100,7 +104,9 @@ def run_here(tasks: Mapping[str, Task[R]], watcher: Watcher[R]) -> None:
     results: dict[str, R] = {}
     for key, task in tasks.items():
         watcher.started(key)
-        results[key] = task.call(_known(task.upstream, results))
+        results[key] = _perform(
+            task.call, _known(task.upstream, results), [], partial(watcher.progressed, key)
+        )
         watcher.finished(key, results[key])
 
 
@@ -117,7 +123,7 @@ def run_on_processes(tasks: Mapping[str, Task[R]], watcher: Watcher[R], *, n_job
     while left := {key: task for key, task in tasks.items() if key not in results}:
         running: dict[str, None] = {}
         try:
-            with _pool(min(n_jobs, len(left))) as pool:
+            with _pool(min(n_jobs, len(left)), watcher.progressed) as pool:
                 _run_on_pool(pool, left, results, running, watcher)
         except BrokenProcessPool:
             logger.warning("a worker process died; the jobs that were running are run again, one at a time")
@@ -145,7 +151,11 @@ def dask_graph(tasks: Mapping[str, Task[R]], results: Mapping[str, R], *, one_gp
         ]
         with dask.annotate(resources=dict(task.resources)):
             nodes[key] = perform(
-                task.call, upstream, gpu if "GPU" in task.resources else [], dask_key_name=key
+                task.call,
+                upstream,
+                gpu if "GPU" in task.resources else [],
+                partial(_tell_parent, key),
+                dask_key_name=key,
             )
         if one_gpu and "GPU" in task.resources:
             gpu = [nodes[key]]
@@ -156,8 +166,17 @@ def _known(upstream: Sequence[str | R], results: Mapping[str, R]) -> list[R]:
     return [results[item] if isinstance(item, str) else item for item in upstream]
 
 
-def _perform(call: Callable[[Sequence[R]], R], upstream: Sequence[R], _after: Sequence[R]) -> R:
-    return call(upstream)
+def _perform(
+    call: Callable[[Sequence[R]], R],
+    upstream: Sequence[R],
+    _after: Sequence[R],
+    tell: Callable[[int, int], None],
+) -> R:
+    token = progress.listener.set(tell)
+    try:
+        return call(upstream)
+    finally:
+        progress.listener.reset(token)
 
 
 def _run_on_pool(
@@ -191,8 +210,9 @@ def _run_on_pool(
 
 def _run_alone(key: str, task: Task[R], results: Mapping[str, R], watcher: Watcher[R]) -> R:
     try:
-        with _pool(1) as pool:
-            return pool.submit(_perform, task.call, _known(task.upstream, results), []).result()
+        with _pool(1, watcher.progressed) as pool:
+            tell = partial(_tell_parent, key)
+            return pool.submit(_perform, task.call, _known(task.upstream, results), [], tell).result()
     except BrokenProcessPool:
         return watcher.died(
             key,
@@ -202,11 +222,13 @@ def _run_alone(key: str, task: Task[R], results: Mapping[str, R], watcher: Watch
 
 
 @contextmanager
-def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(size: int, progressed: Callable[[str, int, int], None]) -> Iterator[ProcessPoolExecutor]:
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     with _environment(_ONE_THREAD | {_IN_WORKER: "1"}):
-        pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
+        queue = context.SimpleQueue()
+        pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker, initargs=(queue,))
+        threading.Thread(target=_pass_on, args=(queue, progressed), daemon=True).start()
         try:
             try:
                 pool.submit(os.getpid).result()
@@ -219,7 +241,25 @@ def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(wait=False, cancel_futures=True)
             _stop([child for child in multiprocessing.active_children() if child not in others])
             raise
+        finally:
+            # Not here: a worker that was killed just then would keep the lock of the queue.
+            threading.Thread(target=queue.put, args=(None,), daemon=True).start()
         pool.shutdown()
+
+
+def _pass_on(queue: Any, progressed: Callable[[str, int, int], None]) -> None:
+    """Pass on what the workers tell of their progress, until there is nothing more."""
+    while (message := queue.get()) is not None:
+        progressed(*message)
+
+
+def _tell_parent(key: str, done: int, total: int) -> None:
+    if _TO_PARENT:
+        _TO_PARENT[0].put((key, done, total))
+
+
+# In a worker process, the queue to the main process.
+_TO_PARENT: list[Any] = []
 
 
 @contextmanager
@@ -246,8 +286,9 @@ def _stop(workers: Sequence[Any]) -> None:
             worker.kill()
 
 
-def _start_worker() -> None:
+def _start_worker(queue: Any) -> None:
     """Ctrl-C is for the main process, which then tells its workers; if it dies, they do."""
+    _TO_PARENT.append(queue)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _unwind)
     threading.Thread(target=_end_with_parent, daemon=True).start()
