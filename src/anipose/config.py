@@ -308,6 +308,10 @@ class Camera(Table):
     offset: Offset = (0, 0)
     """Corner [x, y] of the crop this camera records, in the full image it was calibrated with. The size of
     the crop may follow: [x, y, width, height]."""
+    frame_offset: Annotated[Integer, Unit("frames")] = 0
+    """Frames to add to the frame numbers of the trial to get those of this camera: 3 if its video shows three
+    frames later what the others show, -3 if three frames earlier. `pose-3d/report.html` says what it has to
+    be."""
     model_folder: OptionalFolder = None
     """Tracking model for this camera, instead of `model_folder` for all."""
     fisheye: Switch | None = None

@@ -58,6 +58,20 @@ class Poses2D:
         """The same points, moved by (x, y): from a cropped picture to the whole sensor."""
         return replace(self, points=self.points + np.asarray(offset_px, dtype=float))
 
+    def advanced(self, n_frames: int) -> Self:
+        """The same points, so many frames earlier: what was at frame n + n_frames is at frame n.
+
+        What was before the first frame is dropped; a negative number begins with empty frames.
+        """
+        if n_frames >= 0:
+            return replace(self, points=self.points[n_frames:], scores=self.scores[n_frames:])
+        empty = ((-n_frames, 0), (0, 0))
+        return replace(
+            self,
+            points=np.pad(self.points, (*empty, (0, 0)), constant_values=np.nan),
+            scores=np.pad(self.scores, empty, constant_values=np.nan),
+        )
+
 
 @dataclass(frozen=True)
 class Candidates2D:

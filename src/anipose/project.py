@@ -301,6 +301,11 @@ class Session:
         return self.layers.root / Path(named or f"autoencoders/{kind}.npz").expanduser()
 
     @property
+    def report_3d(self) -> Path:
+        """The verdict on the 3D poses of the session."""
+        return self.path("pose_3d") / "report.html"
+
+    @property
     def config_file(self) -> Path:
         """Where the configuration that holds for the session is written out."""
         return self.folder / "config" / CONFIG_NAME

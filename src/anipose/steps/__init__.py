@@ -71,6 +71,7 @@ SINGLE = (
         "filter", "Repair the tracked points in 2D", ("train_autoencoder:TrainAutoencoder", "filter:Filter")
     ),
     Command("triangulate", "Find 3D poses from the 2D poses of every camera", ("triangulate:Triangulate",)),
+    Command("report-3d", "Tell how good the 3D poses are, and what is to blame", ("report_3d:Report3D",)),
     Command("filter-3d", "Repair the 3D poses", ("filter_3d:Filter3D",)),
     Command("angles", "Compute joint angles", ("angles:Angles",)),
     Command("project-2d", "Project the 3D poses back into every view", ("project_2d:Project2D",)),
@@ -131,7 +132,7 @@ LABELED = (
 )
 ALL_LABELED = tuple(dict.fromkeys(step for command in LABELED for step in command.steps))
 
-ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "filter-3d", "angles")
+ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "report-3d", "filter-3d", "angles")
 RESULTS = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
 SUMMARIES = (*RESULTS, *SUMMARY_OF_ERRORS)
 

@@ -35,7 +35,7 @@ class Project2D(Job):
                         poses_3d=trial.poses_3d,
                         projected=view.poses_2d_projected,
                         camera=camera,
-                        cameras=view.settings.only("offset"),
+                        cameras=view.settings.only("offset", "frame_offset"),
                     )
 
     def run(self) -> None:
@@ -48,4 +48,5 @@ class Project2D(Job):
         (camera,) = read_calibration(self.calibration).subset([self.camera])
         points = camera.project(poses.frame.to_world(poses.points))
         x, y = self.cameras.corner
-        write_poses_2d(self.projected, Poses2D(poses.keypoints, points, poses.scores).shifted((-x, -y)))
+        seen = Poses2D(poses.keypoints, points, poses.scores).shifted((-x, -y))
+        write_poses_2d(self.projected, seen.advanced(-self.cameras.frame_offset))

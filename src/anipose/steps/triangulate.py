@@ -68,23 +68,24 @@ class Triangulate(Job):
                     poses_3d=trial.poses_3d_raw,
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
                     triangulation=_narrowed(table),
-                    cameras={camera: view.settings.only("offset") for camera, view in trial.views.items()},
+                    cameras={
+                        camera: view.settings.only("offset", "frame_offset")
+                        for camera, view in trial.views.items()
+                    },
                     units=session.config.calibration.units,
                 )
 
     def run(self) -> None:
         from anipose.io.calibration import read_calibration
         from anipose.io.movement import write_companion
-        from anipose.io.poses_2d import read_poses_2d
         from anipose.io.poses_3d import write_poses_3d
+        from anipose.io.views import read_views
         from anipose.poses import MultiviewPoses
         from anipose.reconstruction import reconstruct
 
         calibrated = read_calibration(self.calibration)
         names = self._usable(calibrated.names)
-        views = {
-            name: read_poses_2d(self.poses_2d[name]).shifted(self.cameras[name].corner) for name in names
-        }
+        views = read_views({name: self.poses_2d[name] for name in names}, self.cameras)
         _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
         seen = MultiviewPoses.from_views(views)
         found = reconstruct(calibrated.subset(names), seen, self.triangulation, trial=self.poses_3d.stem)

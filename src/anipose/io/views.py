@@ -1,0 +1,21 @@
+"""The 2D poses of all views of a trial, as triangulation needs them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anipose.config import Camera
+from anipose.io.poses_2d import read_poses_2d
+from anipose.poses import Poses2D
+
+
+def read_views(paths: Mapping[str, Path], cameras: Mapping[str, Camera]) -> dict[str, Poses2D]:
+    """Tracked points by camera, on the sensors that were calibrated, in the frames of the trial.
+
+    Args:
+        paths: the file of each camera.
+        cameras: what the config says about each.
+    """
+    return {
+        name: read_poses_2d(path).shifted(cameras[name].corner).advanced(cameras[name].frame_offset)
+        for name, path in paths.items()
+    }

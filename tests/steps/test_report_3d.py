@@ -1,0 +1,123 @@
+"""The verdict on 3D poses: what it blames is what was made wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anipose.geometry.transforms import rotation_matrix
+from anipose.io.calibration import read_calibration, write_calibration
+from anipose.io.poses_2d import write_poses_2d
+from anipose.io.poses_3d import read_poses_3d
+from anipose.poses import Poses2D
+from moving_animal import move_animal
+from projects import anipose
+from synthetic import make_rig, observe
+
+KEYPOINTS = tuple("abcdef")
+N_FRAMES = 200
+CONFIG = """
+[triangulation]
+cam_regex = '-(cam[0-9])$'
+constraints = [["a", "b"], ["a", "c"]]
+
+[labeling]
+scheme = [["b", "a", "c"], ["e", "f"]]
+"""
+
+
+def make(root: Path, *, late: int = 0, beside: str = "", turned: float = 0.0) -> np.ndarray:
+    """Four cameras, 0.5 px noise.
+
+    Args:
+        late: frames by which cam1 shows everything later.
+        beside: keypoint that is 40 px beside its place in cam2.
+        turned: degrees by which cam3 was turned after the calibration.
+    """
+    cameras = make_rig(4)
+    truth = move_animal(N_FRAMES + 60, len(KEYPOINTS))
+    pixels, _ = observe(cameras, truth, noise_px=0.5, missing=0.05)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "config.toml").write_text(CONFIG)
+    calibrated = cameras
+    if turned:
+        moved = cameras.cameras[3]
+        turn = rotation_matrix(np.array([0, np.deg2rad(turned), 0]))
+        moved = moved.with_pose(turn @ moved.rotation_matrix, turn @ moved.translation)
+        calibrated = type(cameras)((*cameras.cameras[:3], moved))
+    write_calibration(root / "s" / "calibration" / "calibration.toml", calibrated)
+    for row, camera in enumerate(cameras):
+        start = 30 - (late if row == 1 else 0)
+        points = pixels[row, start : start + N_FRAMES].copy()
+        if beside and row == 2:
+            points[:, KEYPOINTS.index(beside)] += 40
+        scores = np.full(points.shape[:2], 0.95)
+        write_poses_2d(root / "s" / "pose-2d" / f"t-{camera.name}.h5", Poses2D(KEYPOINTS, points, scores))
+    return truth[30 : 30 + N_FRAMES]
+
+
+def report(root: Path) -> dict[str, Any]:
+    process = anipose(root, "run-data", "--jobs", "1")
+    assert process.returncode == 0, process.stdout
+    page = (root / "s" / "pose-3d" / "report.html").read_text()
+    found = json.loads((root / "s" / "pose-3d" / "report.json").read_text())
+    assert "<svg" in page
+    assert "http" not in page  # it needs nothing from elsewhere
+    assert all(name in page for name in KEYPOINTS)
+    return found
+
+
+def test_a_good_session(tmp_path: Path) -> None:
+    make(tmp_path)
+    found = report(tmp_path)
+    assert found["verdict"] == "good"
+    assert found["error_px"]["all"] < 1
+    assert sum(found["share_by_number_of_cameras"].values()) == pytest.approx(1)
+    assert set(found["limbs"]) == {"a - b", "a - c", "e - f"}
+    # 0.5 px are about 0.3 mm in a limb of some 15 mm.
+    assert found["limbs"]["a - b"]["variation_percent"] < 4
+
+
+def test_a_late_camera_is_named_and_the_key_puts_it_right(tmp_path: Path) -> None:
+    truth = make(tmp_path, late=6)
+    found = report(tmp_path)
+    assert found["frame_offsets"][0]["frame_offset"] == {"cam1": 6}
+    assert "[cameras.cam1] frame_offset = 6" in " ".join(found["words"])
+    (tmp_path / "s" / "config.toml").write_text("[cameras.cam1]\nframe_offset = 6\n")
+    found = report(tmp_path)
+    assert found["verdict"] == "good"
+    poses = read_poses_3d(tmp_path / "s" / "pose-3d" / "t.csv")
+    error = np.linalg.norm(poses.points - truth[: len(poses.points)], axis=-1)
+    assert np.nanmedian(error) < 0.5
+    projected = anipose(tmp_path, "project-2d", "--jobs", "1")
+    assert projected.returncode == 0, projected.stdout
+
+
+@pytest.mark.parametrize("late", [-30, -1, 1, 30])
+def test_other_offsets(tmp_path: Path, late: int) -> None:
+    make(tmp_path, late=late)
+    assert report(tmp_path)["frame_offsets"][0]["frame_offset"] == {"cam1": late}
+
+
+def test_a_camera_that_was_moved_is_named(tmp_path: Path) -> None:
+    make(tmp_path, turned=1.0)
+    words = " ".join(report(tmp_path)["words"])
+    assert "Camera cam3 contradicts the others" in words
+    assert "out of step" not in words
+
+
+def test_a_keypoint_that_one_camera_sees_elsewhere_is_named(tmp_path: Path) -> None:
+    make(tmp_path, beside="d")
+    figures = report(tmp_path)
+    assert figures["cameras"]["cam2"]["by_keypoint_px"]["d"] > 20
+    words = " ".join(figures["words"])
+    assert "d is not at the same place in camera cam2" in words
+
+
+def test_cameras_of_the_report_are_those_of_the_calibration(tmp_path: Path) -> None:
+    make(tmp_path)
+    report_cameras = report(tmp_path)["cameras"]
+    calibration = read_calibration(tmp_path / "s" / "calibration" / "calibration.toml")
+    assert tuple(report_cameras) == calibration.names
