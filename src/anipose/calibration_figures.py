@@ -67,8 +67,8 @@ def figures_of_failure(seen: Mapping[str, Seen], message: str) -> dict[str, Any]
                 "size": list(one.size),
                 "boards_found": len(one.frames),
                 "frames_looked_at": one.n_frames,
-                "coverage": figure(_coverage(one.corners.reshape(-1, 2), one.size).mean()),
-                "coverage_map": _coverage(one.corners.reshape(-1, 2), one.size).astype(int).tolist(),
+                "coverage": figure(covered_cells(one.corners.reshape(-1, 2), one.size).mean()),
+                "coverage_map": covered_cells(one.corners.reshape(-1, 2), one.size).astype(int).tolist(),
             }
             for name, one in seen.items()
         },
@@ -90,7 +90,7 @@ def _cell_of(corners: Float[Array, "corner 2"], size: tuple[int, int]) -> tuple[
     return column, row
 
 
-def _coverage(corners: Float[Array, "corner 2"], size: tuple[int, int]) -> NDArray[np.bool_]:
+def covered_cells(corners: Float[Array, "corner 2"], size: tuple[int, int]) -> NDArray[np.bool_]:
     """(row, column), whether any corner was seen in a cell of the picture."""
     columns, rows = _cells(size)
     covered = np.zeros((rows, columns), bool)
@@ -108,7 +108,7 @@ def _camera_figures(result: CalibrationResult, number: int, seen: Seen) -> dict[
     corners = result.corners[number].reshape(-1, 2)
     off = result.residuals[number].reshape(-1, 2)
     sd = np.sqrt(np.diagonal(result.covariance[number]))
-    covered = _coverage(corners, camera.size)
+    covered = covered_cells(corners, camera.size)
     order = COEFFICIENTS[result.models[number]]
     found: dict[str, Any] = {
         "size": list(camera.size),

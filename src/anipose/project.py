@@ -167,6 +167,11 @@ class Trial:
         return self.session.path("angles") / f"{self.name}.csv"
 
     @property
+    def calibration_errors(self) -> Path:
+        """How the tracked points of each camera fit those of the others."""
+        return self.session.folder / "calibration-errors" / f"{self.name}.csv"
+
+    @property
     def labeled_3d(self) -> Path:
         """The video of the 3D poses."""
         return self.session.path("videos_labeled_3d") / f"{self.name}.mp4"
@@ -223,16 +228,6 @@ class CalibrationFolder:
         """The calibration whose lenses to start from."""
         named = self.config.calibration.calibration_init
         return None if named is None else self.root / named
-
-    @property
-    def board_picture(self) -> Path:
-        """A picture of the board, to be printed."""
-        return self.folder / "board.png"
-
-    @property
-    def board_print(self) -> Path:
-        """The board in its true size, to be printed."""
-        return self.folder / "board.pdf"
 
     @property
     def corner_errors(self) -> Path:
@@ -433,6 +428,16 @@ class Project:
     @property
     def summaries(self) -> Path:
         return self.root / self.config.pipeline.summaries
+
+    @property
+    def board_print(self) -> Path:
+        """The calibration board in its true size, to be printed."""
+        return self.root / "calibration-board" / "board.pdf"
+
+    @property
+    def board_picture(self) -> Path:
+        """A picture of the calibration board."""
+        return self.board_print.with_suffix(".png")
 
     @cached_property
     def calibrations(self) -> tuple[CalibrationFolder, ...]:

@@ -9,6 +9,7 @@ config; 130 stopped by Ctrl-C.
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,25 @@ def shorthand_options(
     return add
 
 
+def switch_options(command: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options that make a command run other steps; the command gets them as `command`."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*arguments: Any, **others: Any) -> Any:
+            given = {item: others.pop(item.option.strip("-")) for item in command.switches}
+            chosen = [item for item, is_set in given.items() if is_set]
+            steps = chosen[-1].steps if chosen else command.steps
+            return function(*arguments, command=replace(command, steps=steps), **others)
+
+        options: Callable[..., Any] = run
+        for item in reversed(command.switches):
+            options = click.option(item.option, is_flag=True, help=item.help)(options)
+        return options
+
+    return add
+
+
 def _add_step_command(command: Command) -> None:
     @main.command(command.name, help=command.help + ".", short_help=command.help)
     @shorthand_options(command.shorthands)
@@ -135,9 +155,11 @@ def _add_step_command(command: Command) -> None:
     @click.option(
         "--force", is_flag=True, help="Do everything again, and replace files that anipose did not make."
     )
+    @switch_options(command)
     @click.pass_obj
     def run(
         config_file: Path | None,
+        command: Command,
         patterns: tuple[str, ...],
         overrides: tuple[str, ...],
         debug: bool,
@@ -188,6 +210,24 @@ def demo(folder: Path, jobs: int | None) -> None:
     from anipose.cli.demo import run_demo
 
     if not run_demo(folder, jobs=jobs):
+        sys.exit(EXIT_FAILED)
+
+
+@main.group(short_help="Look for what is amiss before anything heavy")
+def check() -> None:
+    """Look for what is amiss, before anything heavy is done."""
+
+
+@check.command("calibration", short_help="Who sees the board, and what to film next")
+@common_options
+@click.pass_obj
+def check_calibration(
+    config_file: Path | None, patterns: tuple[str, ...], overrides: tuple[str, ...], debug: bool
+) -> None:
+    """Count the views of the board per camera and pair, and say what to set and to film next."""
+    from anipose.cli.check import show_calibration_check
+
+    if not show_calibration_check(_open(config_file, patterns, overrides)):
         sys.exit(EXIT_FAILED)
 
 

@@ -119,7 +119,7 @@ def prepare(
     Raises:
         CalibrationError: a camera films mirrored boards, or of several cameras no two are left.
     """
-    boards = {name: _usable(one, points) for name, one in seen.items()}
+    boards = {name: usable_views(one, points) for name, one in seen.items()}
     at_least = min(2, len(seen))
     left_out = {
         name: few_boards(one)
@@ -166,7 +166,7 @@ def _is_given(settings: LensSettings) -> bool:
     return settings.use != "estimate" and (settings.given is not None or settings.seen is not None)
 
 
-def _usable(seen: Seen, points: Float[Array, "corner 3"]) -> Seen:
+def usable_views(seen: Seen, points: Float[Array, "corner 3"]) -> Seen:
     """Only views that fix a homography, in order."""
     order = np.argsort(seen.frames, kind="stable")
     corners = seen.corners[order]
@@ -183,7 +183,7 @@ def _lens(name: str, seen: Seen, points: Array, settings: LensSettings) -> _Lens
         if settings.use == "fixed":
             return _Lens(None, settings.given, model, KnownLens(settings.given, None), None)
         return _Lens(None, settings.given, model, to_refine(settings.given, size, fisheye=fisheye), None)
-    apart = None if settings.seen is None else _usable(settings.seen, points)
+    apart = None if settings.seen is None else usable_views(settings.seen, points)
     of_lens = seen if apart is None or len(apart.frames) < MIN_VIEWS else apart
     chosen = views_to_start_from(of_lens.corners, points, size, fisheye=fisheye)
     if len(chosen) < MIN_VIEWS:
@@ -227,8 +227,8 @@ def _start(
     lenses = [found[name] for name in names]
     intrinsics = np.stack([lens.intrinsics for lens in lenses])
     models = [lens.model for lens in lenses]
-    views, frames = _views([boards[name] for name in names])
-    views, frames, candidates = _board_candidates(
+    views, frames = views_of([boards[name] for name in names])
+    views, frames, candidates = board_candidates(
         views, frames, points, intrinsics, tuple(model == "fisheye" for model in models)
     )
     return Start(
@@ -244,7 +244,7 @@ def _start(
     )
 
 
-def _views(seen: list[Seen]) -> tuple[Views, NDArray[np.int64]]:
+def views_of(seen: Sequence[Seen]) -> tuple[Views, NDArray[np.int64]]:
     """All views in order of camera and frame, and the numbers of the frames."""
     frames = np.unique(np.concatenate([one.frames for one in seen]))
     camera, frame, corners = [], [], []
@@ -255,7 +255,7 @@ def _views(seen: list[Seen]) -> tuple[Views, NDArray[np.int64]]:
     return Views(np.concatenate(camera), np.concatenate(frame), np.concatenate(corners)), frames
 
 
-def _board_candidates(
+def board_candidates(
     views: Views,
     frames: NDArray[np.int64],
     points: Array,

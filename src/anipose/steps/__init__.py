@@ -28,6 +28,21 @@ class Shorthand:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """An option that makes a command run other steps.
+
+    Attributes:
+        option: what the user types.
+        help: one line.
+        steps: what is run then.
+    """
+
+    option: str
+    help: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Command:
     """A command of the command line that runs steps.
 
@@ -37,6 +52,7 @@ class Command:
         steps: the steps that it runs, as "module:class" of this package.
         aliases: other names for it.
         shorthands: options of its own.
+        switches: options that make it run other steps.
     """
 
     name: str
@@ -44,6 +60,7 @@ class Command:
     steps: tuple[str, ...]
     aliases: tuple[str, ...] = ()
     shorthands: tuple[Shorthand, ...] = ()
+    switches: tuple[Switch, ...] = ()
 
 
 SUMMARIES_2D = ("summarize:SummarizePoses2D",)
@@ -59,7 +76,7 @@ SINGLE = (
     Command(
         "calibrate",
         "Calibrate the cameras from videos of a board",
-        ("calibrate:DetectBoards", "calibrate:Calibrate"),
+        ("calibrate:DetectBoards", "verify_boards:DrawFoundBoards", "calibrate:Calibrate"),
     ),
     Command("analyze", "Track the keypoints in every video", ("analyze:Analyze",), aliases=("label",)),
     Command(
@@ -136,9 +153,30 @@ ALL_DATA = ("calibrate", "analyze", "filter", "triangulate", "report-3d", "filte
 RESULTS = (*SUMMARIES_2D, *SUMMARIES_2D_FILTERED, *SUMMARIES_3D)
 SUMMARIES = (*RESULTS, *SUMMARY_OF_ERRORS)
 
+CALIBRATION_TOOLS = (
+    Command(
+        "draw-calibration",
+        "Draw the calibration board, as PNG and as PDF in its true size",
+        ("draw_calibration:DrawCalibration",),
+    ),
+    Command(
+        "calibration-errors",
+        "Write the errors of a calibration, of every corner and of every frame",
+        ("calibrate:DetectBoards", "calibrate:Calibrate", "calibration_errors:CalibrationErrors"),
+        switches=(
+            Switch(
+                "--poses",
+                "Check it against the tracked points instead, and name a camera that no longer fits.",
+                ("calibration_errors:CalibrationErrorsOfPoses",),
+            ),
+        ),
+    ),
+)
+
 COMMANDS = (
     CONVERT,
     *SINGLE,
+    *CALIBRATION_TOOLS,
     *LABELED,
     Command("summarize", "Make all the tables over all sessions", SUMMARIES),
     Command(

@@ -1,0 +1,181 @@
+"""A quick look at calibration videos before anything heavy: who sees the board, and what to film next."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anipose.board_advice import best_reading, chosen_pictures
+from anipose.board_recordings import configured_board, joined, picture_numbers
+from anipose.boards import Board, symmetry_warning
+from anipose.calibration_figures import covered_cells
+from anipose.config import Calibration
+from anipose.detection import detect_in_video
+from anipose.geometry.board_graph import connected_groups
+from anipose.geometry.board_views import Seen
+from anipose.io.detections import BoardDetections
+from anipose.io.video import probe, read_gray
+
+# So many frames of each video are looked at, the same in all cameras.
+FRAMES = 60
+# What a good calibration has: views per camera and pair, in all frames; part of the picture covered; and
+# views in which the board is tilted so that one side is this much shorter.
+ENOUGH_VIEWS, ENOUGH_SHARED, ENOUGH_COVERED, TILT, ENOUGH_TILTED = 20, 10, 0.4, 0.85, 5
+# With fewer views than this of those looked at, other settings are tried.
+FEW_VIEWS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedCalibration:
+    """What was found.
+
+    Attributes:
+        seen: by camera, in the frames that were looked at.
+        looked_at: in how many frames, by camera.
+        shared: (camera, camera), frames in which both see the board; on the diagonal, each.
+        stride: every so many-th frame was looked at.
+        advice: what to change and to film, most urgent first; empty if nothing.
+    """
+
+    seen: Mapping[str, Seen]
+    looked_at: Mapping[str, int]
+    shared: NDArray[np.int64]
+    stride: int
+    advice: tuple[str, ...]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether all cameras can be calibrated."""
+        few = any(self.stride * len(one.frames) < FEW_VIEWS for one in self.seen.values())
+        return not few and len(connected_groups(self.shared)) == 1
+
+
+def check_calibration(recordings: Mapping[str, Mapping[str, Path]], table: Calibration) -> CheckedCalibration:
+    """Look at some frames of every video.
+
+    Args:
+        recordings: recording -> camera -> video, or folder of pictures.
+    """
+    board = configured_board(table)
+    found: list[dict[str, BoardDetections]] = []
+    looked_at: dict[str, int] = {}
+    advice: list[str] = []
+    stride = 1
+    for views in recordings.values():
+        lengths = {camera: _length(video) for camera, video in views.items()}
+        step = max(1, -(-max(lengths.values()) // FRAMES))
+        stride = max(stride, step)
+        boards = {camera: _look(board, video, step) for camera, video in views.items()}
+        for camera, video in views.items():
+            looked_at[camera] = looked_at.get(camera, 0) + -(-lengths[camera] // step)
+            if len(boards[camera].frames) < FEW_VIEWS:
+                reading = best_reading(table, chosen_pictures(read_gray(video), lengths[camera]))
+                if reading is not None:
+                    advice.append(f"{video.name}: {reading.advice}")
+        found.append(boards)
+    seen = joined(found)
+    names = list(seen)
+    frames = {name: set(one.frames.tolist()) for name, one in seen.items()}
+    shared = np.array([[len(frames[a] & frames[b]) for b in names] for a in names])
+    if not advice:
+        advice += _what_to_film(seen, board, shared, stride)
+    if len(names) > 1 and (warning := symmetry_warning(board)) is not None:
+        advice.append(warning)
+    return CheckedCalibration(seen, looked_at, shared, stride, tuple(advice))
+
+
+def _length(video: Path) -> int:
+    return len(picture_numbers(video)) if video.is_dir() else probe(video).n_frames
+
+
+def _look(board: Board, video: Path, step: int) -> BoardDetections:
+    size = [(1, 1)]
+
+    def some() -> Iterator[NDArray[np.uint8]]:
+        for number, gray in enumerate(read_gray(video)):
+            if number % step == 0:
+                size[0] = (gray.shape[1], gray.shape[0])
+                yield gray
+
+    frames, corners = detect_in_video(board, some())
+    numbers = picture_numbers(video)[::step] if video.is_dir() else np.arange(_length(video))[::step]
+    return BoardDetections(
+        size[0],
+        int(numbers.max()) + 1,
+        numbers[frames],
+        corners.reshape(len(frames), len(board.points), 2),
+    )
+
+
+def _what_to_film(
+    seen: Mapping[str, Seen], board: Board, shared: NDArray[np.int64], stride: int
+) -> list[str]:
+    advice = []
+    names = list(seen)
+    for name, one in seen.items():
+        views = stride * len(one.frames)
+        if views < ENOUGH_VIEWS:
+            about = "" if stride == 1 else "about "
+            advice.append(
+                f"camera {name}: the board is seen in {about}{views} frames; {ENOUGH_VIEWS} or more are "
+                "better. Film "
+                "it for longer in front of this camera, larger in its picture, without blur"
+            )
+            continue
+        covered = covered_cells(one.corners.reshape(-1, 2), one.size)
+        if covered.mean() < ENOUGH_COVERED:
+            advice.append(
+                f"camera {name}: the board covers {100 * covered.mean():.0f} % of the picture; show it "
+                f"{_where_missing(covered)} as well"
+            )
+        if (_shortening(one, board) < TILT).sum() * stride < ENOUGH_TILTED:
+            advice.append(
+                f"camera {name}: the board is nearly always parallel to the picture, which does not tell "
+                "the focal "
+                "length; tilt it by 30 to 45 degrees, in all directions"
+            )
+    groups = connected_groups(shared)
+    if len(groups) > 1:
+        listed = "; ".join(", ".join(names[camera] for camera in group) for group in groups)
+        advice.append(
+            f"these groups of cameras never see the board together: {listed}. Hold it where a camera of one "
+            "group and "
+            "one of another see it, for some seconds"
+        )
+    for camera, name in enumerate(names):
+        partners = [int(shared[camera, other]) for other in range(len(names)) if other != camera]
+        if partners and 0 < stride * max(partners) < ENOUGH_SHARED:
+            best = [names[o] for o in range(len(names)) if o != camera][int(np.argmax(partners))]
+            advice.append(
+                f"camera {name}: sees the board together with another camera in {stride * max(partners)} "
+                "frames at "
+                f"most ({best}); {ENOUGH_SHARED} or more are better"
+            )
+    return advice
+
+
+def _where_missing(covered: NDArray[np.bool_]) -> str:
+    """The quarter of the picture with the least boards, in words."""
+    rows, columns = covered.shape
+    halves = {
+        "at the top left": covered[: rows // 2, : columns // 2],
+        "at the top right": covered[: rows // 2, columns // 2 :],
+        "at the bottom left": covered[rows // 2 :, : columns // 2],
+        "at the bottom right": covered[rows // 2 :, columns // 2 :],
+    }
+    return min(halves, key=lambda words: float(halves[words].mean()))
+
+
+def _shortening(one: Seen, board: Board) -> NDArray[np.float64]:
+    """Per view, the ratio of the axes of the ellipse that a circle on the board would be; 1 straight on."""
+    ratios = []
+    flat = board.points[:, :2]
+    for view in one.corners:
+        good = np.isfinite(view[:, 0])
+        centred = flat[good] - flat[good].mean(0)
+        turn, *_ = np.linalg.lstsq(centred, view[good] - view[good].mean(0), rcond=None)
+        values = np.linalg.svd(turn, compute_uv=False)
+        ratios.append(values[1] / max(values[0], 1e-12))
+    return np.array(ratios)

@@ -1,0 +1,172 @@
+"""The calibration board on paper: a PDF in true millimetres, with a ruler and the settings, and a picture."""
+
+import json
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
+from anipose.boards import ArucoBoard, Board, CharucoBoard, Inverted, draw
+from anipose.errors import ConfigError
+
+MM = {
+    "mm": 1.0,
+    "millimetre": 1.0,
+    "millimeter": 1.0,
+    "cm": 10.0,
+    "m": 1000.0,
+    "um": 1e-3,
+    "µm": 1e-3,
+    "in": 25.4,
+}
+POINTS_PER_MM = 72 / 25.4
+MARGIN_MM, TEXT_MM, RULER_MM = 12.0, 3.5, 100
+# Longer side of the picture.
+PICTURE_PX = 2000
+
+
+def in_mm(units: str) -> float:
+    """Millimetres per unit of the board.
+
+    Raises:
+        ConfigError: the unit is none that we know.
+    """
+    if units not in MM:
+        raise ConfigError(
+            f"calibration.units = {json.dumps(units)} is no unit that can be drawn; use one of "
+            f"{', '.join(MM)}"
+        )
+    return MM[units]
+
+
+def board_picture(board: Board) -> UInt8[np.ndarray, "height width"]:
+    """A picture of the board with a margin."""
+    scale = PICTURE_PX / max(board.size)
+    return draw(board, scale, margin_px=round(0.04 * PICTURE_PX))
+
+
+def board_pdf(board: Board, mm_per_unit: float, settings: Mapping[str, Any]) -> bytes:
+    """One page, a little larger than the board, in true size.
+
+    Args:
+        settings: keys and values to be printed below the board.
+    """
+    width, height = (side * mm_per_unit for side in board.size)
+    lines = _text(settings)
+    below = RULER_SPACE + TEXT_SPACE * len(lines)
+    page_width = max(width, RULER_MM) + 2 * MARGIN_MM
+    page_height = height + 2 * MARGIN_MM + below
+    left, top = (page_width - width) / 2, page_height - MARGIN_MM
+    draws = ["0 g"]
+    if isinstance(board, Inverted):
+        quiet = QUIET * min(width, height)
+        draws.append(_rectangle(left - quiet, top - height - quiet, width + 2 * quiet, height + 2 * quiet))
+        draws.append("1 g")
+    for x, y, w, h in _black_rectangles(board):
+        draws.append(_rectangle(left + x * width, top - (y + h) * height, w * width, h * height))
+    draws.append("0 g")
+    ruler_y = top - height - 8
+    draws.append(_rectangle(left, ruler_y, RULER_MM, 0.2))
+    for tick in range(0, RULER_MM + 1):
+        length = 3 if tick % 10 == 0 else 2 if tick % 5 == 0 else 1
+        draws.append(_rectangle(left + tick - 0.05, ruler_y, 0.1, length))
+    for number, line in enumerate(lines):
+        draws.append(_written(left, ruler_y - 5 - TEXT_SPACE * number, line))
+    return _pdf(page_width, page_height, "\n".join(draws))
+
+
+RULER_SPACE, TEXT_SPACE, QUIET = 14.0, 5.0, 0.05
+
+
+def _text(settings: Mapping[str, Any]) -> list[str]:
+    shown = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines = [
+        "Print at 100 %, without fitting to the page: the ruler is 100 mm long. Measure the board, and "
+        "correct"
+    ]
+    lines.append("the lengths in config.toml if the printer does not keep to it. Glue it to something flat.")
+    return lines + [", ".join(shown[i : i + 3]) for i in range(0, len(shown), 3)]
+
+
+def _black_rectangles(board: Board) -> list[tuple[float, float, float, float]]:
+    """(x, y, width, height) of what is ink, over the size of the board, from the top left."""
+    plain = board.board if isinstance(board, Inverted) else board
+    x, y = (_edges(plain, axis) for axis in (0, 1))
+    width, height = plain.size
+    black = ~plain.is_white(*np.meshgrid((x[:-1] + x[1:]) / 2, (y[:-1] + y[1:]) / 2))
+    found = []
+    for row, line in enumerate(black):
+        column = 0
+        for ink, run in groupby(line.tolist()):
+            count = len(list(run))
+            if ink:
+                found.append(
+                    (
+                        x[column] / width,
+                        y[row] / height,
+                        (x[column + count] - x[column]) / width,
+                        (y[row + 1] - y[row]) / height,
+                    )
+                )
+            column += count
+    return found
+
+
+def _edges(board: Board, axis: int) -> NDArray[np.float64]:
+    """Where colours may change along an axis."""
+    length = board.size[axis]
+    if isinstance(board, CharucoBoard):
+        starts = np.arange((board.columns, board.rows)[axis]) * board.square_length
+        border = (board.square_length - board.marker_length) / 2
+        cells = border + np.arange(board.marker_bits + 3) * board.marker_length / (board.marker_bits + 2)
+        edges = np.concatenate([starts, (starts[:, None] + cells).ravel(), [length]])
+    elif isinstance(board, ArucoBoard):
+        starts = np.arange((board.columns, board.rows)[axis]) * (board.marker_length + board.separation)
+        cells = np.arange(board.marker_bits + 3) * board.marker_length / (board.marker_bits + 2)
+        edges = (starts[:, None] + cells).ravel()
+    else:
+        edges = np.linspace(0, length, round(length / float(getattr(board, "square_length", length))) + 1)
+    edges = np.sort(edges)
+    kept: NDArray[np.float64] = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * length])]
+    return kept
+
+
+def _rectangle(x: float, y: float, width: float, height: float) -> str:
+    numbers = " ".join(f"{value * POINTS_PER_MM:.4f}" for value in (x, y, width, height))
+    return f"{numbers} re f"
+
+
+def _written(x: float, y: float, text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    size = TEXT_MM * POINTS_PER_MM
+    return f"BT /F1 {size:.2f} Tf {x * POINTS_PER_MM:.3f} {y * POINTS_PER_MM:.3f} Td ({escaped}) Tj ET"
+
+
+def _pdf(width_mm: float, height_mm: float, content: str) -> bytes:
+    """A PDF of one page."""
+    box = f"[0 0 {width_mm * POINTS_PER_MM:.4f} {height_mm * POINTS_PER_MM:.4f}]"
+    stream = content.encode("latin-1", "replace")
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        (
+            f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents 4 0 R "
+            "/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
+        ).encode(),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    result = b"%PDF-1.4\n"
+    places = []
+    for number, item in enumerate(objects, start=1):
+        places.append(len(result))
+        result += b"%d 0 obj\n%s\nendobj\n" % (number, item)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start = len(result)
+    result += b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table)
+    return result + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        start,
+    )

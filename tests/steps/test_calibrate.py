@@ -1,0 +1,186 @@
+"""Calibration as the user runs it: reports, cameras left out, advice, rejected boards, errors, drawings."""
+
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted, draw
+from anipose.draw.board_print import board_pdf
+from anipose.io.calibration import read_calibration
+from anipose.io.detections import BoardDetections, read_detections, write_detections
+from projects import anipose
+
+SIZE = (640, 480)
+BOARD = CharucoBoard(7, 5, 20.0, 15.0, 4, 50)
+CONFIG = """
+[calibration]
+board_type = "charuco"
+board_size = [7, 5]
+board_marker_bits = 4
+board_marker_dict_number = 50
+board_marker_length = 15
+board_square_side_length = 20
+
+[triangulation]
+cam_regex = '-cam([A-Z])$'
+"""
+
+
+def picture(board: Board, seed: int, camera: int, *, mirrored: bool = False) -> np.ndarray:
+    """A board held up to a camera of focal length 600 px, 350 mm away, tilted by some 20 degrees.
+
+    Each camera stands 20 degrees further round the place of the board.
+    """
+    rng = np.random.default_rng(seed)
+    scale = 4.0
+    drawn = draw(board, scale, margin_px=20)
+    turn, _ = cv2.Rodrigues(rng.normal(0, 0.3, 3))
+    centre = np.array([*np.array(board.size) / 2, 0])
+    place = rng.uniform(-40, 40, 3)
+    round_it, _ = cv2.Rodrigues(np.deg2rad([0, 20.0 * camera, 0]))
+    matrix = np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]])
+    pose = round_it @ np.column_stack([turn[:, :2], place - turn @ centre])
+    pose[2, 2] += 350
+    from_pixels = np.array([[1 / scale, 0, -19.5 / scale], [0, 1 / scale, -19.5 / scale], [0, 0, 1]])
+    image = cv2.warpPerspective(
+        drawn, matrix @ pose @ from_pixels, SIZE, flags=cv2.INTER_AREA, borderValue=128
+    )
+    return image[:, ::-1] if mirrored else image
+
+
+def film(root: Path, board: Board, cameras: str = "AB", n: int = 12, **how: bool) -> Path:
+    """Folders of pictures of boards."""
+    (root / "session1" / "pose-2d").mkdir(parents=True)
+    (root / "config.toml").write_text(CONFIG)
+    for place, camera in enumerate(cameras):
+        folder = root / "session1" / "calibration" / f"board-cam{camera}"
+        folder.mkdir(parents=True)
+        for number in range(n):
+            cv2.imwrite(str(folder / f"frame{number:03d}.png"), picture(board, number, place, **how))
+    return root
+
+
+def calibration_of(root: Path) -> Path:
+    return root / "session1" / "calibration"
+
+
+def test_folders_of_pictures_are_calibrated_with_a_report(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"A +12 views, error 0\.\d\d px, held out 0\.\d\d", done.stdout)
+    figures = json.loads((calibration_of(root) / "report.json").read_text())
+    assert figures["verdict"] in ("good", "usable")
+    assert figures["pairs"][0]["shared_views"] == 12
+    assert figures["cameras"]["A"]["focal_length"]["value"] == pytest.approx(600, rel=0.02)
+    page = (calibration_of(root) / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "http" not in page.replace("http-equiv", "")  # self-contained
+    again = anipose(root, "calibrate", "--jobs", "1")
+    assert "up to date" in again.stdout
+    assert "done" not in again.stdout
+
+
+def test_frames_of_pictures_are_their_numbers(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    (calibration_of(root) / "board-camA" / "frame003.png").unlink()
+    assert anipose(root, "calibrate", "--jobs", "1").returncode == 0
+    frames = read_detections(calibration_of(root) / "detections.board-camA.csv").frames
+    assert frames.tolist() == [number for number in range(12) if number != 3]
+
+
+def test_camera_without_boards_is_left_out_and_named(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD, "ABC")
+    for path in (calibration_of(root) / "board-camC").iterdir():
+        cv2.imwrite(str(path), np.full(SIZE[::-1], 128, np.uint8))
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    assert "camera C is not in the calibration: the board was found in 0 of 12 frames" in done.stdout
+    cameras = read_calibration(calibration_of(root) / "calibration.toml")
+    assert cameras.names == ("A", "B")
+    assert "C" in cameras.metadata["left_out"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "fix"),
+    [
+        ("calibration.board_size=[5,7]", "board_size = [7, 5]"),
+        ("calibration.board_marker_bits=5", "board_marker_bits = 4, board_marker_dict_number = 50"),
+        ("calibration.board_inverted=true", "board_inverted = false"),
+    ],
+)
+def test_wrong_settings_are_told_with_the_fix(tmp_path: Path, keys: str, fix: str) -> None:
+    root = film(tmp_path, BOARD)
+    failed = anipose(root, "calibrate", "--jobs", "1", "--set", keys)
+    assert failed.returncode == 1
+    assert f"set {fix} under [calibration] of config.toml" in failed.stdout
+    assert not (calibration_of(root) / "calibration.toml").exists()
+    assert json.loads((calibration_of(root) / "report.json").read_text())["verdict"] == "failed"
+    checked = anipose(root, "check", "calibration", "--set", keys)
+    assert checked.returncode == 1
+    assert f"set {fix} under [calibration] of config.toml" in checked.stdout
+    assert anipose(root, "calibrate", "--jobs", "1").returncode == 0
+
+
+def test_mirrored_videos_are_told(tmp_path: Path) -> None:
+    failed = anipose(film(tmp_path, BOARD, mirrored=True), "calibrate", "--jobs", "1")
+    assert failed.returncode == 1
+    assert "the video is mirrored" in failed.stdout
+
+
+def test_deleted_pictures_reject_their_frames(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    config = root / "config.toml"
+    config.write_text(config.read_text() + "\n[manual_verification]\nmanually_verify = true\n")
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    pictures = sorted((calibration_of(root) / "boards" / "board-camA").glob("*.jpg"))
+    assert [path.name for path in pictures] == [f"{number:06d}.jpg" for number in range(12)]
+    pictures[4].unlink()
+    again = anipose(root, "calibrate", "--jobs", "1")
+    assert again.returncode == 0, again.stdout
+    figures = json.loads((calibration_of(root) / "report.json").read_text())
+    assert [camera["views"] for camera in figures["cameras"].values()] == [11, 12]
+
+
+def test_errors_of_every_corner_and_frame(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
+    lines = (calibration_of(root) / "errors_frames.csv").read_text().splitlines()
+    assert lines[0] == "camera,frame,n_corners,error_median,error_95,error_max"
+    assert len(lines) == 1 + 2 * 12
+    assert all(float(line.split(",")[3]) < 0.5 for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    "board",
+    [BOARD, Inverted(CharucoBoard(4, 5, 54.0, 40.5, 4, 1000)), Checkerboard(9, 6, 30.0), ArucoBoard(3, 4, 40.0, 6.0, 6, 250)],
+)  # fmt: skip
+def test_print_is_the_board_in_true_size(board: Board) -> None:
+    """The rectangles of the page, filled in at 4 pixels per point, are found where the board has them."""
+    pdf = board_pdf(board, 1.0, {"board_size": [7, 5]}).decode("latin-1")
+    box = re.search(r"MediaBox \[0 0 (\S+) (\S+)\]", pdf)
+    assert box is not None
+    width, height = float(box[1]), float(box[2])
+    image, grey = np.full((int(height * 4), int(width * 4)), 255, np.uint8), 0
+    for line in pdf.split("stream\n")[1].split("\n"):
+        if line.endswith(" g"):
+            grey = 255 * int(line.split()[0])
+        elif line.endswith("re f"):
+            x, y, w, h = (4 * float(word) for word in line.split()[:4])
+            image[round(4 * height - y - h) : round(4 * height - y), round(x) : round(x + w)] = grey
+    corners = board.detect(image)
+    seen = np.isfinite(corners[:, 0])
+    assert seen.all()
+    fit, *_ = np.linalg.lstsq(np.c_[board.points[:, :2], np.ones(len(corners))], corners, rcond=None)
+    np.testing.assert_allclose(fit[:2], np.eye(2) * 4 * 72 / 25.4, atol=0.02)
+
+
+def test_advice_survives_the_file(tmp_path: Path) -> None:
+    found = BoardDetections((640, 480), 10, np.empty(0, int), np.empty((0, 24, 2)), "set x = 1")
+    write_detections(tmp_path / "d.csv", found)
+    assert read_detections(tmp_path / "d.csv").advice == "set x = 1"
