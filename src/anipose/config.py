@@ -402,6 +402,8 @@ class Tracker(Table):
     """Index of the training set, in the `TrainingFraction` of the DeepLabCut project."""
     snapshot: Annotated[Integer, Ge(-1)] | None = None
     """Index of the snapshot of the network; -1: the last. When absent, as the DeepLabCut project says."""
+    part: Literal["body", "hands"] = "body"
+    """What MediaPipe tracks of a person: 33 keypoints of the body, or 21 of each hand."""
     command: Name | None = None
     """Command line of `model_type = "command"`: {video} stands for the video, {output} for the file to write,
     {model_folder} for the model folder."""

@@ -87,7 +87,7 @@ def _job(view: View, video: Path, find_network: FindNetwork) -> Analyze:
     if network is None:
         # Poses made with a network that is gone are kept; otherwise `run` says what is wrong.
         network = (model_folder,) if model_folder is not None and view.poses_2d_raw.exists() else ()
-    kind = AnalyzeOnGPU if entry and tracker.device != "cpu" else Analyze
+    kind = AnalyzeOnGPU if entry and entry.is_network and tracker.device != "cpu" else Analyze
     return kind(
         video=video,
         model=network,

@@ -44,6 +44,7 @@ _RUNS = ("python", "device", "batch_size")
 
 TRACKERS: Mapping[str, Entry] = {
     "deeplabcut": Entry("deeplabcut:DeepLabCut", (*_RUNS, "shuffle", "training_set", "snapshot")),
+    "mediapipe": Entry("mediapipe:MediaPipe", ("python", "part"), is_network=False),
     "command": Entry("command:CommandTracker", ("command", "device")),
 }
 
