@@ -158,8 +158,13 @@ def test_errors_of_every_corner_and_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "board",
-    [BOARD, Inverted(CharucoBoard(4, 5, 54.0, 40.5, 4, 1000)), Checkerboard(9, 6, 30.0), ArucoBoard(3, 4, 40.0, 6.0, 6, 250)],
-)  # fmt: skip
+    [
+        BOARD,
+        Inverted(CharucoBoard(4, 5, 54.0, 40.5, 4, 1000)),
+        Checkerboard(9, 6, 30.0),
+        ArucoBoard(3, 4, 40.0, 6.0, 6, 250),
+    ],
+)
 def test_print_is_the_board_in_true_size(board: Board) -> None:
     """The rectangles of the page, filled in at 4 pixels per point, are found where the board has them."""
     pdf = board_pdf(board, 1.0, {"board_size": [7, 5]}).decode("latin-1")
