@@ -96,7 +96,7 @@ def _fitted(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
 
 
 def _even(length: float) -> int:
-    return max(2, 2 * round(length / 2)) if length > 0.5 else 0
+    return 2 * int(length / 2)
 
 
 def _round_width(width: int) -> int:
