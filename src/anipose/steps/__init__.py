@@ -95,7 +95,6 @@ SINGLE = (
     Command("summarize-2d", "Join the tracked points of all sessions", SUMMARIES_2D),
     Command("summarize-2d-filter", "Join the filtered points of all sessions", SUMMARIES_2D_FILTERED),
     Command("summarize-3d", "Join the 3D poses and angles of all sessions", SUMMARIES_3D),
-    Command("summarize-errors", "Tell how good the tracking is, per view and keypoint", SUMMARY_OF_ERRORS),
 )
 
 EXCERPT = (
@@ -179,6 +178,7 @@ COMMANDS = (
     *CALIBRATION_TOOLS,
     *LABELED,
     Command("summarize", "Make all the tables over all sessions", SUMMARIES),
+    Command("summarize-errors", "Tell how good the tracking is, per view and keypoint", SUMMARY_OF_ERRORS),
     Command(
         "extract-frames",
         "Choose frames worth labelling, and write their pictures",
