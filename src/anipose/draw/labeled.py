@@ -1,6 +1,7 @@
 """The labeled videos: of a view, of a trial in 3D, and of everything together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -116,6 +117,11 @@ def label_trial(
         camera: Footage.of(videos.get(camera), _size_of([points])) for camera, points in poses_2d.items()
     }
     clock = next((source for source in footage.values() if source.rate is not None), Footage(None, (0, 0)))
+    if clock.path is not None:  # a view without a video is taken to be as large as the others
+        footage = {
+            camera: source if source.path is not None else replace(source, size=clock.size)
+            for camera, source in footage.items()
+        }
     points = _by_frame(poses_3d.points, poses_3d.frame_numbers)
     n_frames = max(
         len(points),
