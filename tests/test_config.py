@@ -521,6 +521,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
         st.integers(64, 4096), min_size=2, max_size=2
     ),
     "[width, height]": st.lists(st.integers(1, 4096), min_size=2, max_size=2),
+    "a whole number": st.integers(-30, 30),
     "a list of numbers": st.lists(st.floats(-10, 10), max_size=5),
     "three rows of three numbers, [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]": st.just(
         [[900.0, 0, 639.5], [0, 900.0, 511.5], [0, 0, 1]]

@@ -252,6 +252,9 @@ class Triangulation(Table):
     ransac: Switch = True
     """Leave out cameras that disagree with the others, keypoint by keypoint: those farther than
     `reproj_error_threshold` from the point. false: the plain linear solution of all cameras."""
+    fix_swaps: Pairs = ()
+    """Pairs of keypoints that the tracker may exchange, such as left and right. Where the other cameras show
+    that one camera has them exchanged, they are put right before triangulation."""
     optim: Switch = False
     """Find smooth trajectories with steady bone lengths, instead of each frame on its own."""
     optim_method: OptimMethod | None = None

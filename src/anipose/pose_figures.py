@@ -36,7 +36,7 @@ class TrialPoses:
         seen: the points that were triangulated.
         poses: what was made of them.
         frame_offsets: those of the config, of each camera.
-        swaps: "one / other in camera: frames" that were put right.
+        swaps: pair, camera and number of frames of what was exchanged, and put right.
     """
 
     name: str

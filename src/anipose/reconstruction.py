@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,6 +12,7 @@ from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.frame import standard_frame
 from anipose.geometry.keypoints import require_keypoints
+from anipose.geometry.swaps import exchanged, find_swaps
 from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
 from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
 from anipose.poses import Frame3D, MultiviewPoses, Poses3D
@@ -52,7 +53,9 @@ def reconstruct(
     Raises:
         PoseError: a keypoint of the axes or constraints is unknown, or never seen.
     """
-    good = seen.above(table.score_threshold)
+    good, swaps = put_right(cameras, seen.above(table.score_threshold), table)
+    for swap in swaps:
+        log.info("trial %s: %s", trial, swap)
     points, used = _each_alone(cameras, good, table)
     covariances = None
     if np.isnan(points).all():
@@ -75,6 +78,38 @@ def reconstruct(
         covariances = frame.rotation @ covariances @ frame.rotation.T
     poses = _described(cameras, good, points, used, frame)
     return Reconstruction(poses, used, covariances)
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A pair of keypoints that a camera had exchanged in some frames."""
+
+    pair: tuple[str, str]
+    camera: str
+    frames: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.pair[0]} and {self.pair[1]} were exchanged in camera {self.camera}, {self.frames} times"
+        )
+
+
+def put_right(
+    cameras: Cameras, good: MultiviewPoses, table: Triangulation
+) -> tuple[MultiviewPoses, tuple[Swap, ...]]:
+    """The points with the pairs of `fix_swaps` exchanged back where cameras had them exchanged."""
+    if not table.fix_swaps:
+        return good, ()
+    pairs = _columns(table.fix_swaps, good.keypoints, "fix_swaps")
+    swaps = find_swaps(cameras, good.points, pairs, threshold_px=table.reproj_error_threshold)
+    listed = tuple(
+        Swap(pair, camera, int(swaps[number, row].sum()))
+        for number, pair in enumerate(table.fix_swaps)
+        for row, camera in enumerate(good.cameras)
+        if swaps[number, row].any()
+    )
+    points, scores = (exchanged(values, pairs, swaps) for values in (good.points, good.scores))
+    return replace(good, points=points, scores=scores), listed
 
 
 def _described(
@@ -120,7 +155,8 @@ def _together(
     cameras: Cameras, good: MultiviewPoses, start: Float[Array, "frame keypoint 3"], table: Triangulation
 ) -> Trajectory:
     """All points of a trial at once: smooth in time, with limbs of constant length."""
-    strong, weak = (_columns(pairs, good.keypoints) for pairs in (table.constraints, table.constraints_weak))
+    strong = _columns(table.constraints, good.keypoints, "constraints")
+    weak = _columns(table.constraints_weak, good.keypoints, "constraints_weak")
     if table.method == "map":
         return optimise_map(
             cameras,
@@ -147,10 +183,10 @@ def _together(
     )
 
 
-def _columns(pairs: Sequence[tuple[str, str]], keypoints: Sequence[str]) -> NDArray[np.int64]:
-    """Constraints (pair, 2) by the numbers of their keypoints."""
+def _columns(pairs: Sequence[tuple[str, str]], keypoints: Sequence[str], key: str) -> NDArray[np.int64]:
+    """Pairs of keypoints (pair, 2) of a key of [triangulation] by the numbers of their keypoints."""
     names = [name for pair in pairs for name in pair]
-    require_keypoints({"triangulation.constraints": names}, keypoints)
+    require_keypoints({f"triangulation.{key}": names}, keypoints)
     return np.array([keypoints.index(name) for name in names], dtype=np.int64).reshape(-1, 2)
 
 

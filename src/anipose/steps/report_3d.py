@@ -1,7 +1,7 @@
 """The verdict on the 3D poses of a session."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Self
@@ -54,7 +54,11 @@ class Report3D(Job):
                     figures=session.report_3d.with_suffix(".json"),
                     page=session.report_3d,
                     triangulation=session.config.triangulation.only(
-                        "score_threshold", "constraints", "constraints_weak"
+                        "score_threshold",
+                        "constraints",
+                        "constraints_weak",
+                        "fix_swaps",
+                        "reproj_error_threshold",
                     ),
                     labeling=session.config.labeling.only("scheme"),
                     cameras={
@@ -75,6 +79,7 @@ class Report3D(Job):
         from anipose.io.views import read_views
         from anipose.pose_figures import TrialPoses, pose_figures
         from anipose.poses import MultiviewPoses
+        from anipose.reconstruction import put_right
 
         calibrated = read_calibration(self.calibration)
         trials = []
@@ -88,13 +93,16 @@ class Report3D(Job):
                 continue
             seen = MultiviewPoses.from_views(read_views(files, self.cameras))
             seen = seen.above(self.triangulation.score_threshold)
+            cameras = calibrated.subset(seen.cameras)
+            right, swaps = put_right(cameras, seen, self.triangulation)
             trials.append(
                 TrialPoses(
                     name,
-                    calibrated.subset(seen.cameras),
-                    seen,
+                    cameras,
+                    right,
                     read_poses_3d(path),
                     tuple(self.cameras[camera].frame_offset for camera in seen.cameras),
+                    tuple(asdict(swap) for swap in swaps),
                 )
             )
         if not trials:

@@ -20,6 +20,7 @@ KEYS = (
     "score_threshold",
     "min_cameras",
     "ransac",
+    "fix_swaps",
     "optim",
     "reproj_error_threshold",
     "axes",
