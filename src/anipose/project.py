@@ -223,6 +223,10 @@ class CalibrationFolder:
         """The figures of the report."""
         return self.folder / "report.json"
 
+    def export(self, name: str) -> Path:
+        """Where the calibration is written for another program."""
+        return self.folder / "export" / name
+
     @property
     def initial(self) -> Path | None:
         """The calibration whose lenses to start from."""

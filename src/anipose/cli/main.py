@@ -23,6 +23,19 @@ from anipose.version import __version__
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+# Those of io/calibration_formats.py, which is not imported before it is needed.
+CALIBRATION_FORMATS = (
+    "anipose",
+    "caliscope",
+    "pose2sim",
+    "opencv",
+    "opencv-xml",
+    "matlab",
+    "dannce",
+    "jarvis",
+    "dlt",
+    "colmap",
+)
 
 
 class AniposeGroup(click.Group):
@@ -211,6 +224,52 @@ def demo(folder: Path, jobs: int | None) -> None:
 
     if not run_demo(folder, jobs=jobs):
         sys.exit(EXIT_FAILED)
+
+
+@main.group(short_help="Write results for other programs")
+def export() -> None:
+    """Write results for other programs."""
+
+
+@export.command("calibration", short_help="Write calibrations for another program")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(CALIBRATION_FORMATS),
+    required=True,
+    help="The program, or kind of file.",
+)
+@common_options
+@click.pass_obj
+def export_calibration(
+    config_file: Path | None,
+    format_name: str,
+    patterns: tuple[str, ...],
+    overrides: tuple[str, ...],
+    debug: bool,
+) -> None:
+    """Write calibrations for another program, into the folder `export` beside each."""
+    from anipose.cli.formats import export_calibrations
+
+    export_calibrations(_open(config_file, patterns, overrides), format_name)
+
+
+@main.command("import-calibration", short_help="Use the calibration of another program")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--format", "format_name", type=click.Choice(CALIBRATION_FORMATS), help="If it is not told.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("calibration"),
+    help="The calibration folder; that of this folder if not given.",
+)
+@click.option("--force", is_flag=True, help="Replace a calibration that is there.")
+def import_calibration(source: Path, format_name: str | None, folder: Path, force: bool) -> None:
+    """Write the calibration in SOURCE as calibration/calibration.toml."""
+    from anipose.cli.formats import import_calibration as run
+
+    run(source, folder / "calibration.toml", format_name, force=force)
 
 
 @main.group(short_help="Look for what is amiss before anything heavy")
