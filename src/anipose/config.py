@@ -48,6 +48,7 @@ from anipose.config_types import (
     Scheme,
     Score,
     Size,
+    SmoothMethod,
     Switch,
     Table,
     Text,
@@ -175,6 +176,14 @@ class Filter3D(Table):
     """Points with a larger reprojection error are dropped, and filled in from their neighbours in time."""
     max_gap: Frames | None = None
     """Longer gaps stay empty. When absent, gaps of any length are filled."""
+    smooth: SmoothMethod | None = None
+    """How the points are smoothed after the running median. "savgol": Savitzky-Golay, polynomials over
+    `smooth_window` frames. "kalman": the Kalman smoother of a point with random acceleration. When absent,
+    not at all."""
+    smooth_window: Annotated[Integer, Ge(3), Unit("frames")] = 11
+    """Over how many frames `smooth` smooths. Choose fewer if the animal is faster than the points."""
+    smooth_order: Annotated[Integer, Ge(1), Le(5)] = 3
+    """Order of the polynomials of "savgol"."""
 
 
 class Labeling(Table):

@@ -206,6 +206,7 @@ MarkerBits = Literal[4, 5, 6, 7]
 DictionarySize = Literal[50, 100, 250, 1000]
 LossName = Annotated[Literal["soft_l1", "huber", "linear"], Lowered]
 OptimMethod = Annotated[Literal["map", "anipose"], Lowered]
+SmoothMethod = Annotated[Literal["savgol", "kalman"], Lowered]
 SchedulerType = Annotated[Literal["slurm", "pbs", "lsf", "sge"], Lowered]
 FilterName = Literal["medfilt", "viterbi", "autoencoder", "autoencoder_points"]
 Filters = Annotated[

@@ -32,13 +32,16 @@ class Filter3D(Job):
                     yield cls(
                         poses_3d=trial.poses_3d_raw,
                         filtered=trial.poses_3d_filtered,
-                        filter3d=table.only("medfilt", "offset_threshold", "max_gap"),
+                        filter3d=table.only(
+                            "medfilt", "offset_threshold", "max_gap", *_smoothing_keys(table.smooth)
+                        ),
                     )
 
     def run(self) -> None:
         from dataclasses import replace
 
         from anipose.filters.median import filter_median_3d
+        from anipose.filters.smoothing import smooth_kalman, smooth_savgol
         from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 
         poses = read_poses_3d(self.poses_3d)
@@ -50,4 +53,15 @@ class Filter3D(Job):
             offset_threshold=table.offset_threshold,
             max_gap=table.max_gap,
         ).points
+        if table.smooth == "savgol":
+            points = smooth_savgol(points, window=table.smooth_window, order=table.smooth_order)
+        elif table.smooth == "kalman":
+            points = smooth_kalman(points, window=table.smooth_window)
         write_poses_3d(self.filtered, replace(poses, points=points))
+
+
+def _smoothing_keys(method: str | None) -> tuple[str, ...]:
+    """The keys that matter for a way of smoothing."""
+    if method is None:
+        return ()
+    return ("smooth", "smooth_window", "smooth_order") if method == "savgol" else ("smooth", "smooth_window")
