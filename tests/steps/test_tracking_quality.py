@@ -10,6 +10,7 @@ import pytest
 from anipose.io.calibration import read_calibration
 from anipose.io.labels import read_labels, write_labels
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
+from anipose.io.poses_3d import read_poses_3d
 from anipose.io.video_writer import VideoWriter
 from anipose.poses import Poses2D
 from projects import KEYPOINTS, anipose, make_walk
@@ -146,3 +147,28 @@ def test_autoencoder_is_trained_from_the_labels_of_the_model_folder_before_it_is
     assert result.returncode == 1
     assert "there are 3 labelled frames" in result.stdout
     assert "at least 20 are needed to train autoencoder.npz" in result.stdout
+
+
+def test_keypoints_that_differ_between_cameras_are_joined_with_a_warning(tmp_path: Path) -> None:
+    """cam0 does not know the knee: it comes from the other two; the foot is known to cam2 alone."""
+    walk = make_walk(tmp_path)
+    known = {"cam0": ("hip",), "cam1": ("hip", "knee"), "cam2": KEYPOINTS}
+    for camera in read_calibration(tmp_path / "calibration" / "calibration.toml"):
+        path = tmp_path / "session1" / "pose-2d" / f"t-{camera.name}.h5"
+        path.unlink()
+        names = known[camera.name]
+        points = camera.project(walk.truth[:, [KEYPOINTS.index(name) for name in names]])
+        write_poses_2d(path, Poses2D(names, points, np.full(points.shape[:2], 0.95)))
+    (tmp_path / "config.toml").write_text("[triangulation]\ncam_regex = '-(cam[0-9])$'\n")
+
+    result = anipose(tmp_path, "triangulate", "--jobs", "1")
+
+    assert result.returncode == 0, result.stdout
+    assert (
+        "the views differ in their keypoints (camera cam0 has no knee, foot; camera cam1 has no foot)"
+        in " ".join(result.stdout.split())
+    )
+    poses = read_poses_3d(tmp_path / "session1" / "pose-3d" / "t.csv")
+    points = dict(zip(poses.keypoints, poses.points.swapaxes(0, 1), strict=True))
+    np.testing.assert_allclose(points["knee"], walk.truth[:, 1], atol=1e-3)
+    assert np.isnan(points["foot"]).all()
