@@ -12,6 +12,7 @@ from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.frame import standard_frame
 from anipose.geometry.keypoints import require_keypoints
+from anipose.geometry.point_uncertainty import point_covariances
 from anipose.geometry.swaps import exchanged, find_swaps
 from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
 from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
@@ -31,12 +32,13 @@ class Reconstruction:
         poses: in their frame of reference.
         cameras_used: (camera, frame, keypoint), the observations that the points were made from. A point that
             was filled in, from its neighbours in time, has none.
-        covariances: (frame, keypoint, 3, 3) of the points; None where the method has none.
+        covariances: (frame, keypoint, 3, 3) of the points. Those of `optim_method = "anipose"` are of its
+            points each for itself, too wide for smooth ones.
     """
 
     poses: Poses3D
     cameras_used: CamerasUsed
-    covariances: Float[Array, "frame keypoint 3 3"] | None
+    covariances: Float[Array, "frame keypoint 3 3"]
 
 
 def reconstruct(
@@ -74,8 +76,9 @@ def reconstruct(
     unknown = np.isnan(points).any(axis=-1)
     used = np.logical_and(used, ~unknown)
     frame = Frame3D() if unknown.all() else _frame(points, seen.keypoints, table)
-    if covariances is not None:
-        covariances = frame.rotation @ covariances @ frame.rotation.T
+    if covariances is None:
+        covariances = point_covariances(cameras, points, good.points, used)
+    covariances = frame.rotation @ covariances @ frame.rotation.T
     poses = _described(cameras, good, points, used, frame)
     return Reconstruction(poses, used, covariances)
 

@@ -2,24 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Self
 
-from anipose.pipeline.job import Input, Job, Output
+from anipose.pipeline.job import Input, Job, OptionalInput, Output
 from anipose.project import Project
 from anipose.steps.hints import POSES_3D_HINT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Angles(Job):
-    """Compute the joint angles of the table [angles], in degrees."""
+    """Compute the joint angles of the table [angles], in degrees.
+
+    Attributes:
+        covariances: the companion of the 3D poses; None for filtered poses, which have none.
+        companion: the angles with their standard deviations; None where the others cannot be read.
+    """
 
     command: ClassVar[str] = "angles"
     works_on: ClassVar[str] = "trials with two or more cameras (with an [angles] table)"
     hints: ClassVar[Mapping[str, str]] = {"poses_3d": POSES_3D_HINT}
 
     poses_3d: Input[Path]
+    covariances: OptionalInput[Path | None]
     table: Output[Path]
+    companion: Output[Path | None]
     angles: Mapping[str, tuple[str, ...]]
 
     @classmethod
@@ -27,13 +35,32 @@ class Angles(Job):
         for session in project.sessions:
             for trial in session.trials_3d:
                 if session.config.angles:
-                    yield cls(poses_3d=trial.poses_3d, table=trial.angles, angles=session.config.angles)
+                    sure = companion_possible() and trial.poses_3d == trial.poses_3d_raw
+                    yield cls(
+                        poses_3d=trial.poses_3d,
+                        covariances=trial.poses_3d.with_suffix(".nc") if sure else None,
+                        table=trial.angles,
+                        companion=trial.angles.with_suffix(".nc") if sure else None,
+                        angles=session.config.angles,
+                    )
 
     def run(self) -> None:
+        from anipose.geometry.angle_uncertainty import angle_deviations
         from anipose.geometry.angles import compute_angles
+        from anipose.io.angle_companion import read_covariances, write_angle_companion
         from anipose.io.poses_3d import read_poses_3d
         from anipose.io.tables import write_angles
 
         poses = read_poses_3d(self.poses_3d)
         points = {name: poses.points[:, column] for column, name in enumerate(poses.keypoints)}
-        write_angles(self.table, compute_angles(points, self.angles), poses.frame_numbers)
+        found = compute_angles(points, self.angles)
+        write_angles(self.table, found, poses.frame_numbers)
+        if self.covariances is not None and self.companion is not None:
+            covariances = read_covariances(self.covariances, poses.keypoints, len(poses.points))
+            deviations = angle_deviations(points, covariances, self.angles)
+            write_angle_companion(self.companion, found, deviations, poses.frame_numbers)
+
+
+def companion_possible() -> bool:
+    """Whether the packages that read and write NetCDF are installed."""
+    return find_spec("xarray") is not None and find_spec("netCDF4") is not None
