@@ -405,5 +405,5 @@ def test_boards_held_out_have_the_error_of_the_noise() -> None:
 
 def test_wrong_kind_of_lens_is_the_reason_that_is_given() -> None:
     cameras = make_cameras(2, fisheye=True)
-    with pytest.raises(CalibrationError, match=r"set fisheye = true in \[cameras.cam0\] of config.toml"):
+    with pytest.raises(CalibrationError, match=r"set fisheye = true in \[cameras.cam\d\] of config.toml"):
         calibrate(film(cameras, 40, noise_px=0.1, reach=600), BOARD.points)

@@ -21,6 +21,7 @@ from anipose.geometry.calibration_gates import (
     unlinked,
 )
 from anipose.geometry.intrinsics import (
+    COEFFICIENTS,
     WRONG_PX,
     KnownLens,
     LensModel,
@@ -189,7 +190,7 @@ def _lens(name: str, seen: Seen, points: Array, settings: LensSettings) -> _Lens
     if len(chosen) < MIN_VIEWS:
         return None
     own = estimate_intrinsics(chosen, points, size, models=settings.candidates)
-    doubt = _doubt_of_kind(name, own, chosen, points, size)
+    doubt = _doubt_of_kind(name, own, settings.candidates[-1], chosen, points, size)
     known = None if of_lens is seen and settings.use != "refine" else as_known(own, own.model)
     if settings.use == "fixed":
         known = KnownLens(own.intrinsics, None)
@@ -204,12 +205,13 @@ def _model_of(intrinsics: Float[Array, "9"], settings: LensSettings) -> LensMode
 
 
 def _doubt_of_kind(
-    name: str, own: OwnLens, corners: Array, points: Array, size: tuple[int, int]
+    name: str, own: OwnLens, largest: LensModel, corners: Array, points: Array, size: tuple[int, int]
 ) -> str | None:
     """Whether the other kind of lens fits views held out much better."""
     fisheye = own.model == "fisheye"
-    if not fisheye and max(size) < MIN_WIDTH_OF_FISHEYE * 2 * own.intrinsics[FX]:
-        return None
+    is_wide = max(size) >= MIN_WIDTH_OF_FISHEYE * 2 * own.intrinsics[FX]
+    if not fisheye and (not is_wide or len(COEFFICIENTS[own.model]) < len(COEFFICIENTS[largest])):
+        return None  # where fewer coefficients fit as well, the kind is right
     other = estimate_intrinsics(corners, points, size, models=PINHOLE_MODELS if fisheye else ("fisheye",))
     if not other.held_out < OTHER_KIND_IS_BETTER * own.held_out:
         return None

@@ -40,7 +40,8 @@ Array = NDArray[np.float64]
 # So many views, chosen to differ, are used; more add little to a start, but also to lenses that are held.
 N_VIEWS = 50
 # Focal lengths tried, over the longer side of the picture: from fisheye to telecentric.
-FOCAL_LENGTHS = np.geomspace(0.15, 150, 48)
+FOCAL_LENGTHS = np.geomspace(0.15, 150, 24)
+N_START_VIEWS, N_FINER = 20, 5
 # A trial focal length is judged by errors up to this; a view that fits none says nothing.
 GROSS_PX = 60.0
 # Before the distortion is known, a corner is wrong if it is off the homography of its view by more than
@@ -313,19 +314,31 @@ def _some(rig: Rig, views: Views, chosen: NDArray[np.bool_]) -> tuple[Rig, Views
 
 
 def _best_start(views: Views, points: Array, size: tuple[int, int], *, fisheye: bool) -> Rig:
-    """The focal length of an ideal lens under which the boards look most like boards."""
-    best, least = None, np.inf
-    blank = Rig(np.empty((1, 9)), (fisheye,), np.eye(3, 4)[None], np.empty((0, 3, 4)))
-    for focal in FOCAL_LENGTHS * max(size):
-        intrinsics = centred(size, focal)
-        directions = normalise(views.corners, intrinsics, fisheye=fisheye)
-        poses = poses_from_homographies(directions, points)
-        rig = replace(blank, intrinsics=intrinsics[None], world_from_board=poses)
-        lengths = np.linalg.norm(residuals(rig, views, points), axis=-1)
-        lengths[np.isfinite(views.corners[..., 0]) & ~np.isfinite(lengths)] = GROSS_PX
-        error = float(np.minimum(np.nanmedian(lengths, axis=1), GROSS_PX).mean())
-        if best is None or error < least:
-            best, least = rig, error
-    if best is None:
-        raise AssertionError("there is always a first focal length")
-    return best
+    """The focal length of an ideal lens under which the boards look most like boards.
+
+    Some of the views tell, first roughly, then between the neighbours of the best.
+    """
+    some = views.corners[np.unique(np.linspace(0, len(views.frame) - 1, N_START_VIEWS).astype(int))]
+    errors = [_error_of_focal(some, points, size, focal, fisheye=fisheye) for focal in FOCAL_LENGTHS]
+    best = int(np.argmin(errors))
+    low, high = FOCAL_LENGTHS[max(best - 1, 0)], FOCAL_LENGTHS[min(best + 1, len(FOCAL_LENGTHS) - 1)]
+    finer = np.geomspace(low, high, N_FINER)
+    errors = [_error_of_focal(some, points, size, focal, fisheye=fisheye) for focal in finer]
+    return _ideal(views.corners, points, size, float(finer[int(np.argmin(errors))]), fisheye=fisheye)
+
+
+def _ideal(corners: Array, points: Array, size: tuple[int, int], focal: float, *, fisheye: bool) -> Rig:
+    """An ideal lens, of a focal length over the longer side, and boards where they look most like boards."""
+    intrinsics = centred(size, focal * max(size))
+    poses = poses_from_homographies(normalise(corners, intrinsics, fisheye=fisheye), points)
+    return Rig(intrinsics[None], (fisheye,), np.eye(3, 4)[None], poses)
+
+
+def _error_of_focal(
+    corners: Array, points: Array, size: tuple[int, int], focal: float, *, fisheye: bool
+) -> float:
+    rig = _ideal(corners, points, size, focal, fisheye=fisheye)
+    views = Views(np.zeros(len(corners), int), np.arange(len(corners)), corners)
+    lengths = np.linalg.norm(residuals(rig, views, points), axis=-1)
+    lengths[np.isfinite(corners[..., 0]) & ~np.isfinite(lengths)] = GROSS_PX
+    return float(np.minimum(np.nanmedian(lengths, axis=1), GROSS_PX).mean())
