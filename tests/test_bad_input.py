@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
+from anipose.io.poses_3d import read_poses_3d
 from anipose.poses import Poses2D
 from projects import anipose, make_walk
 
@@ -103,15 +104,15 @@ def test_no_calibration_at_all(walk: Path) -> None:
     assert "calibration/calibration.toml does not exist; put videos of a calibration board" in output
 
 
-def test_views_of_different_lengths_are_cut_to_the_shortest_with_a_warning(walk: Path) -> None:
+def test_views_of_different_lengths_are_used_as_far_as_they_go_with_a_warning(walk: Path) -> None:
     path = walk / "a" / "pose-2d" / "t-cam1.h5"
     poses = read_poses_2d(path)
     write_poses_2d(path, Poses2D(poses.keypoints, poses.points[:20], poses.scores[:20]))
     output = run(walk, code=0)
-    assert (
-        "the views differ in their number of frames (cam0 30, cam1 20, cam2 30); the first 20 are used"
-        in output
-    )
+    assert "the views differ in their number of frames (cam0 30, cam1 20, cam2 30)" in output
+    poses = read_poses_3d(walk / "a" / "pose-3d" / "t.csv")
+    assert set(poses.n_cameras[:20].ravel()) == {3}
+    assert set(poses.n_cameras[20:].ravel()) == {2}
 
 
 @pytest.mark.parametrize("data", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + b"\0" * 200])

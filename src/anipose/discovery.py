@@ -54,7 +54,7 @@ def explain_no_sessions(root: Path, config: Config) -> str:
     where = (
         "at any depth"
         if config.nesting in (None, -1)
-        else f"{config.nesting} levels below (nesting = {config.nesting})"
+        else f"{config.nesting} level{'s' * (config.nesting != 1)} below (nesting = {config.nesting})"
     )
     lines = [f"no session found in {root}: looked for folders named {videos} or {poses}, {where}."]
     everywhere = Config(pipeline=config.pipeline)

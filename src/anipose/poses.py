@@ -182,17 +182,17 @@ class MultiviewPoses:
     def from_views(cls, views: Mapping[str, Poses2D]) -> Self:
         """Join the views of a trial by keypoint name.
 
-        Keypoints are the union over the views, in the order in which they first appear. Frames are
-        those that every view has: a view that runs longer is cut at the end.
+        Keypoints are the union over the views, in the order in which they first appear. There are as many
+        frames as the longest view has: what a shorter one lacks at its end is not seen.
         """
         keypoints = tuple(dict.fromkeys(name for view in views.values() for name in view.keypoints))
-        n_frames = min((view.n_frames for view in views.values()), default=0)
+        n_frames = max((view.n_frames for view in views.values()), default=0)
         points = np.full((len(views), n_frames, len(keypoints), 2), np.nan)
         scores = np.full(points.shape[:3], np.nan)
         for row, view in enumerate(views.values()):
             columns = [keypoints.index(name) for name in view.keypoints]
-            points[row][:, columns] = view.points[:n_frames]
-            scores[row][:, columns] = view.scores[:n_frames]
+            points[row, : view.n_frames, columns] = view.points.swapaxes(0, 1)
+            scores[row, : view.n_frames, columns] = view.scores.T
         return cls(tuple(views), keypoints, points, scores)
 
     def above(self, threshold: float) -> Self:

@@ -8,7 +8,7 @@ camera. The calibration of a session is in the session or in the nearest folder 
 import logging
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -413,6 +413,7 @@ class Project:
         sessions: those to work on.
         all_sessions: all of them.
         problems: sessions to work on that cannot be used, with the reason.
+        unusable: names of all sessions that cannot be used.
         is_part: whether only some of the sessions are worked on.
         warnings: what the user should know of the config files.
     """
@@ -422,6 +423,7 @@ class Project:
     sessions: tuple[Session, ...]
     all_sessions: tuple[Session, ...]
     problems: Mapping[str, str]
+    unusable: tuple[str, ...]
     is_part: bool
     warnings: tuple[str, ...]
 
@@ -483,7 +485,7 @@ def open_project(
     layers = ConfigLayers(main, _root(loaded.config, main), tuple(overrides))
     folders = find_session_folders(layers.root, loaded.config)
     if not folders:
-        raise ProjectError(explain_no_sessions(layers.root, loaded.config))
+        raise ProjectError(explain_no_sessions(layers.root, loaded.config) + _other_config(main, start))
     chosen = [folder for folder in folders if _is_chosen(folder, layers.root, start, patterns)]
     if not chosen:
         wanted = "named " + " or ".join(patterns) if patterns else f"in {start}"
@@ -502,15 +504,47 @@ def open_project(
         else:
             sessions[folder] = session
             warnings.update(dict.fromkeys(here.warnings))
+    _warn_of_unknown_cameras(sessions.values())
     return Project(
         root=layers.root,
         config=loaded.config,
         sessions=tuple(sessions[folder] for folder in chosen if folder in sessions),
         all_sessions=tuple(sessions.values()),
         problems={str(f.relative_to(layers.root)): problems[f] for f in chosen if f in problems},
+        unusable=tuple(str(folder.relative_to(layers.root)) for folder in problems),
         is_part=len(chosen) < len(folders),
         warnings=tuple(warnings),
     )
+
+
+def _other_config(main: Path, start: Path) -> str:
+    """A hint, if the config of another folder was taken for that of the experiment."""
+    nearer = next((p for folder in (start, *start.parents) if (p := folder / CONFIG_NAME).is_file()), main)
+    if nearer == main:
+        return ""
+    return (
+        f"\n{main} was taken for the experiment's, as it is above {nearer}; if the experiment is there, "
+        f"move the other away or use: anipose --config {nearer}"
+    )
+
+
+def _warn_of_unknown_cameras(sessions: Iterable[Session]) -> None:
+    """Tables [cameras.X] of a camera that no session has have no effect, which nobody wants."""
+    known: dict[str, None] = {}
+    wanted: dict[str, None] = {}
+    for session in sessions:
+        known.update(dict.fromkeys(view.camera for view in session.views if view.camera is not None))
+        if session.calibration is not None:
+            known.update(dict.fromkeys(_camera_names(session.calibration.file)))
+            known.update(dict.fromkeys(c for views in session.calibration.recordings.values() for c in views))
+        wanted.update(dict.fromkeys(session.config.cameras))
+    for name in wanted:
+        if name not in known and known:
+            log.warning(
+                "[cameras.%s] has no effect: there is no camera of this name. The cameras are %s",
+                name,
+                ", ".join(sorted(known, key=natural_key)),
+            )
 
 
 def sessions_without_config(root: Path) -> tuple[Session, ...]:
@@ -552,14 +586,23 @@ def _is_chosen(folder: Path, root: Path, start: Path, patterns: Sequence[str]) -
     if start.is_relative_to(root) and not (folder.is_relative_to(start) or start.is_relative_to(folder)):
         return False
     name = folder.relative_to(root).as_posix()
-    return not patterns or any(fnmatch(name, p) or fnmatch(folder.name, p) for p in patterns)
+    names = (name, folder.name)
+    return not patterns or any(p in names or any(fnmatch(n, p) for n in names) for p in patterns)
 
 
 def _videos_in(folder: Path, config: Config) -> list[Path]:
     if not folder.is_dir():
         return []
-    wanted = config.video_extension
-    found = [p for p in folder.iterdir() if p.suffix[1:].lower() in wanted and not p.name.startswith(".")]
+    files = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    found = [p for p in files if p.suffix[1:].lower() in config.video_extension]
+    others = sorted({p.suffix for p in files if p.suffix[1:].lower() in VIDEO_EXTENSIONS and p not in found})
+    if others and not found:
+        log.warning(
+            "%s has videos that end in %s, which are left out, as video_extension is %s",
+            folder,
+            " and ".join(others),
+            " or ".join(config.video_extension),
+        )
     return sorted(found, key=lambda path: natural_key(path.name))
 
 

@@ -80,7 +80,22 @@ def reconstruct(
         covariances = point_covariances(cameras, points, good.points, used)
     covariances = frame.rotation @ covariances @ frame.rotation.T
     poses = _described(cameras, good, points, used, frame)
+    _warn_of_errors(poses, table, trial)
     return Reconstruction(poses, used, covariances)
+
+
+def _warn_of_errors(poses: Poses3D, table: Triangulation, trial: str) -> None:
+    """What a wrong calibration looks like, and cameras that were exchanged or out of step."""
+    errors = poses.errors[np.isfinite(poses.errors)]
+    if len(errors) and np.median(errors) > table.reproj_error_threshold:
+        log.warning(
+            "trial %s: the views do not fit together. Half of the points have a reprojection error above "
+            "%.0f px, more than triangulation.reproj_error_threshold (%g px): is the calibration that of "
+            "these videos, are the cameras named right, and were they in step?",
+            trial,
+            np.median(errors),
+            table.reproj_error_threshold,
+        )
 
 
 @dataclass(frozen=True)

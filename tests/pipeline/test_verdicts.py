@@ -236,9 +236,7 @@ def test_a_missing_input_that_nothing_makes(tmp_path: Path) -> None:
 def test_results_outlive_inputs_that_were_archived(experiment: Path) -> None:
     jobs = plan(experiment)
     (experiment / "s1/raw/t_A.txt").unlink()
-    assert kept(jobs) == {
-        "s1:join": ("raw/t_A.txt does not exist any more", "kept as it was made")
-    }
+    assert kept(jobs) == {"s1:join": ("raw/t_A.txt does not exist any more", "kept as it was made")}
     stale = [replace(job, separator="-") if isinstance(job, Join) else job for job in jobs]
     assert execute(stale)[0].state == "blocked"
 

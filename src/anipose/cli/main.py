@@ -165,9 +165,7 @@ def _add_step_command(command: Command) -> None:
     )
     @click.option("--scheduler", metavar="ADDRESS", help="A running dask.distributed scheduler to run on.")
     @click.option("--dry-run", is_flag=True, help="Say what would be done and why, and do nothing.")
-    @click.option(
-        "--force", is_flag=True, help="Do everything again, and replace files that anipose did not make."
-    )
+    @click.option("--force", is_flag=True, help="Do everything again, and replace results that you edited.")
     @switch_options(command)
     @click.pass_obj
     def run(

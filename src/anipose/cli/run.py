@@ -224,7 +224,7 @@ class _Reporter:
         for warning in result.warnings:
             ECHO.tell(warning)
         if result.state == "done":
-            reasons = [reason for reason in result.reasons if not reason.endswith("does not exist")]
+            reasons = [reason for reason in result.reasons if not _is_plain(result.job.command, reason)]
             why = f"  ({_some(reasons)})" if reasons else ""
             self._console.print(
                 Text.assemble(
@@ -239,13 +239,20 @@ class _Reporter:
 
     def conclude(self, results: Sequence[Result]) -> None:
         """The end of a run: what was kept, what failed, and how many of each."""
-        _tell_kept(self._console, self._root, [r for r in results if r.state == "kept"])
+        kept = [result for result in results if result.state == "kept"]
+        _tell_kept(self._console, self._root, kept)
+        _tell_left_behind(self._console, self._root, kept, results)
         _tell_failed(self._console, self._root, [r for r in results if r.state in ("failed", "blocked")])
         if self._debug:
             for result in results:
                 if result.traceback:
                     self._console.print(result.traceback)
         self._console.print(_tally([result.state for result in results]))
+
+
+def _is_plain(command: str, reason: str) -> bool:
+    """A reason that is not worth a word: the file is new, or a new version of anipose has more keys."""
+    return reason.endswith("does not exist") or (command == "config" and " is new: " in reason)
 
 
 def _frame_rate(speed: _Speed | None, seconds: float) -> str:
@@ -261,9 +268,37 @@ def _tell_kept(console: Console, root: Path, kept: Sequence[Result | Foreseen]) 
         reason = "; ".join(dict.fromkeys(_without_path(reason) for reason in item.reasons))
         reason += ": used as it is" if item.job.precious else "; --force replaces"
         groups[shown(item.job.target.parent, root), reason].append(item.job.target.name)
-    for (folder, reason), names in groups.items():
-        what = f"{folder}/{names[0]}" if len(names) == 1 else f"{len(names)} files in {folder}"
-        console.print(Text.assemble(("kept  ", "cyan"), what, (f"  ({reason})", "dim")))
+    for reason in dict.fromkeys(reason for _, reason in groups):
+        folders = {folder: names for (folder, why), names in groups.items() if why == reason}
+        n_files = sum(map(len, folders.values()))
+        if len(folders) > _MOST_SHOWN:
+            shown_as = [f"{n_files} files in {len(folders)} folders"]
+        else:
+            shown_as = [
+                f"{folder}/{names[0]}" if len(names) == 1 else f"{len(names)} files in {folder}"
+                for folder, names in folders.items()
+            ]
+        for what in shown_as:
+            console.print(Text.assemble(("kept  ", "cyan"), what, (f"  ({reason})", "dim")))
+
+
+def _tell_left_behind(
+    console: Console, root: Path, kept: Sequence[Result], results: Sequence[Result]
+) -> None:
+    """Kept files of which something that they are made from was made anew: old and new side by side."""
+    new = {path for r in results if r.state == "done" for path in r.job.outputs().values()}
+    behind = [
+        shown(result.job.target, root)
+        for result in kept
+        if new & {*result.job.inputs().values(), *result.job.optional_inputs().values()}
+    ]
+    if behind:
+        console.print(
+            Text.assemble(
+                ("warning: ", "yellow"),
+                f"{_some(behind)}: kept, though what they are made from is new; move them away to renew them",
+            )
+        )
 
 
 def _without_path(reason: str) -> str:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anipose.cli.messages import ECHO
 from anipose.cli.run import plan_steps, shown
 from anipose.pipeline.results import Foreseen
 from anipose.pipeline.run import foresee
@@ -36,10 +37,13 @@ def show_status(project: Project) -> None:
     if not console.is_terminal:
         console.width = max(console.width, WIDE)
     commands = list(dict.fromkeys(item.job.command for item in foreseen))
-    table = Table("session", *commands, title=f"{project.name}  ({project.root})", title_justify="left")
+    title = Text(f"{project.name}  ({project.root})")  # not markup: names of folders may have brackets
+    table = Table("session", *commands, title=title, title_justify="left")
     for home in sorted(cells):
-        table.add_row(shown(home, project.root), *(_cell(cells[home][command]) for command in commands))
+        table.add_row(Text(shown(home, project.root)), *(_cell(cells[home][command]) for command in commands))
     console.print(table)
+    for warning in dict.fromkeys(warning for item in foreseen for warning in item.warnings):
+        ECHO.tell(warning)
     _tell_reasons(
         console, project.root, [item for item in foreseen if _state(item) not in ("done", "kept", "missing")]
     )

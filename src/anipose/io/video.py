@@ -98,6 +98,20 @@ def count_frames(path: Path) -> int:
     return _Index.of(path).n_frames
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the pictures of a video as they are shown, from its first frame alone.
+
+    Raises:
+        FileFormatError: it is no video that can be read.
+    """
+    with _open(path) as container:
+        first = next(_decoded(container), None)
+        if first is None:
+            raise _no_frame(path, container.streams.video[0].codec_context.name)
+        height, width = _upright(_gray(first), first).shape
+        return width, height
+
+
 def read_gray(path: Path) -> Iterator[Image]:
     """Frames of a video, or images of a folder in natural order: (height, width) luminance."""
     return _images(path, cv2.IMREAD_GRAYSCALE) if path.is_dir() else _frames(path, _gray)

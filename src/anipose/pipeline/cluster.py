@@ -4,10 +4,12 @@ import importlib
 import importlib.metadata
 import logging
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from anipose.errors import DependencyError
 from anipose.pipeline.workers import Task, Watcher, WorkerError, dask_graph
@@ -42,6 +44,8 @@ def run_on_cluster(
         WorkerError: the scheduler cannot be reached.
     """
     distributed = _import("distributed")
+    if scheduler is not None:
+        _require_listener(scheduler)
     with _queue(cluster, n_jobs) if cluster else _address(scheduler) as where:
         try:
             client = distributed.Client(where, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -54,6 +58,24 @@ def run_on_cluster(
             _require_anipose(client)
             _warn_if_none_fits(client, tasks)
             _run_on_client(distributed, client, tasks, watcher)
+
+
+def _require_listener(scheduler: str) -> None:
+    """Check that something listens at the address: dask would try for long, and end with a traceback."""
+    place = urlsplit(scheduler if "://" in scheduler else f"tcp://{scheduler}")
+    if place.scheme not in ("tcp", "tls") or place.hostname is None or place.port is None:
+        raise WorkerError(
+            f"--scheduler {scheduler} is not an address such as tcp://node1:8786, "
+            "as `dask scheduler` prints it"
+        )
+    try:
+        with socket.create_connection((place.hostname, place.port), timeout=_CONNECT_SECONDS):
+            pass
+    except OSError as error:
+        raise WorkerError(
+            f"no dask scheduler answers at {scheduler}: {error}. Start one with `dask scheduler`, or "
+            "leave out --scheduler to run on this machine"
+        ) from error
 
 
 def _import(name: str) -> Any:

@@ -86,5 +86,5 @@ def _foreseen(job: Job, found: Verdict, spared: bool, blocked: str) -> Foreseen:
     if blocked:
         return Foreseen(job, "blocked", (blocked,), read_failure(job))
     if found.state == "current":
-        return Foreseen(job, "current", touched=found.refreshed is not None)
+        return Foreseen(job, "current", touched=found.refreshed is not None, warnings=found.warnings)
     return Foreseen(job, found.state, found.reasons, read_failure(job))

@@ -37,12 +37,16 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """How the outputs of a job were made; inputs and outputs by the names of their fields."""
+    """How the outputs of a job were made; inputs and outputs by the names of their fields.
+
+    `warnings` are what the job had to say: it holds as long as its outputs do, and is told again.
+    """
 
     version: int
     settings: Mapping[str, Any]
     inputs: Mapping[str, FileRecord]
     outputs: Mapping[str, FileRecord]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def read_record(job: Job) -> Record | None:
             settings=dict(content["settings"]),
             inputs={name: _file_record(item) for name, item in content["inputs"].items()},
             outputs={name: _file_record(item) for name, item in content["outputs"].items()},
+            warnings=tuple(map(str, content.get("warnings", ()))),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -95,6 +100,7 @@ def write_record(job: Job, record: Record) -> None:
         "settings": record.settings,
         "inputs": {name: _as_json(item) for name, item in record.inputs.items()},
         "outputs": {name: _as_json(item) for name, item in record.outputs.items()},
+        "warnings": list(record.warnings),
     }
     write_text(_place(job, "records"), json.dumps(content, indent=1) + "\n")
 

@@ -44,6 +44,7 @@ class Foreseen:
         reasons: why.
         failure: why it failed last time, if it is to run again.
         touched: it is current, but some files had to be read to know.
+        warnings: what it warned of when it ran, if it is current.
     """
 
     job: Job
@@ -51,6 +52,7 @@ class Foreseen:
     reasons: tuple[str, ...] = ()
     failure: Failure | None = None
     touched: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,12 @@ def _finish_certain(
 ) -> None:
     """The results of the jobs that need no worker."""
     _refresh([item for item in foreseen if item.touched])
-    for number, (job, state, reasons) in enumerate((item.job, item.state, item.reasons) for item in foreseen):
-        if state == "current" or state == "kept":
-            finish(number, Result(job, state, reasons))
-        elif state == "blocked":
-            finish(number, Result(job, state, reasons, message="; ".join(reasons)))
+    for number, item in enumerate(foreseen):
+        job, reasons = item.job, item.reasons
+        if item.state == "current" or item.state == "kept":
+            finish(number, Result(job, item.state, reasons, warnings=item.warnings))
+        elif item.state == "blocked":
+            finish(number, Result(job, item.state, reasons, message="; ".join(reasons)))
         elif job.home in locks.refused:
             finish(number, Result(job, "failed", message=str(locks.refused[job.home])))
 
@@ -225,11 +226,14 @@ def attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Res
     """Run one job, on whichever worker this is. Whatever goes wrong is in the result."""
     began = time.monotonic()
     with _captured() as warnings:
-        result = _attempt(job, edges, force, upstream)
-    return dataclasses.replace(result, warnings=tuple(warnings), seconds=time.monotonic() - began)
+        result = _attempt(job, edges, force, upstream, warnings)
+    told = (*result.warnings, *warnings)
+    return dataclasses.replace(result, warnings=told, seconds=time.monotonic() - began)
 
 
-def _attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Result]) -> Result:
+def _attempt(
+    job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Result], warnings: Sequence[str]
+) -> Result:
     try:
         found = verdict(job, force=force)
         if found.state == "keep":
@@ -240,8 +244,8 @@ def _attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Re
             return Result(job, "blocked", found.reasons, message="; ".join(found.reasons))
         if found.state == "current":
             _remember(job, found)
-            return Result(job, "current")
-        _make(job)
+            return Result(job, "current", warnings=found.warnings)
+        _make(job, warnings)
         return Result(job, "done", found.reasons)
     except AniposeError as error:
         return _failed(job, str(error))
@@ -256,7 +260,12 @@ def _attempt(job: Job, edges: Sequence[Edge], force: bool, upstream: Sequence[Re
         return dataclasses.replace(_failed(job, message), traceback=trace)
 
 
-def _make(job: Job) -> None:
+def _make(job: Job, warnings: Sequence[str]) -> None:
+    """Run a job and remember how; `warnings` has what it warned of once it has run.
+
+    Raises:
+        Exception: whatever the job raises.
+    """
     # Taken before the run: an input that is changed meanwhile shows as changed the next time.
     inputs = fingerprint_inputs(job)
     with records.placing(job):
@@ -268,7 +277,7 @@ def _make(job: Job) -> None:
             raise RuntimeError(f"{type(job).__name__}.run did not write {path}")
         outputs[name] = records.FileRecord(records.relative(job, path), taken)
     settings = records.json_settings(job)
-    records.write_record(job, records.Record(job.version, settings, inputs, outputs))
+    records.write_record(job, records.Record(job.version, settings, inputs, outputs, tuple(warnings)))
     records.clear_placing(job)
     records.clear_failure(job)
 

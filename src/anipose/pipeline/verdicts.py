@@ -31,12 +31,14 @@ class Verdict:
             "blocked", an input is missing.
         reasons: one line each; empty if current.
         refreshed: the record with the times of now, if content is as recorded but some times are not.
+        warnings: what the job warned of when it ran, if it is current.
         spare: the job is `on_demand`, and nothing is amiss but that its outputs are not there.
     """
 
     state: Literal["run", "keep", "current", "blocked"]
     reasons: tuple[str, ...] = ()
     refreshed: Record | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()
     spare: bool = False
 
 
@@ -94,7 +96,7 @@ def verdict(
     reasons += _input_reasons(record.inputs, inputs.found)
     if reasons:
         return Verdict("run", tuple(reasons))
-    return Verdict("current", refreshed=_refreshed(record, inputs, outputs))
+    return Verdict("current", refreshed=_refreshed(record, inputs, outputs), warnings=record.warnings)
 
 
 def fingerprint_inputs(job: Job) -> dict[str, FileRecord]:
@@ -114,7 +116,7 @@ def _unless_absent(job: Job, reasons: list[str], pending: Collection[Path]) -> V
         return Verdict("blocked", _absent(job, absent))
     optional = job.optional_inputs().values()
     if optional and not job.inputs() and not any(path in pending or path.exists() for path in optional):
-        return Verdict("blocked", (f"none of its {len(optional)} inputs has been made",))
+        return Verdict("blocked", ("nothing that it is made from is there yet",))
     return Verdict("run", tuple(reasons))
 
 
@@ -212,4 +214,4 @@ def _refreshed(record: Record, inputs: _Inputs, outputs: _Outputs) -> Record | N
     found = {name: FileRecord(where, taken) for name, (where, taken) in inputs.found.items() if taken}
     if found == record.inputs and outputs.found == record.outputs:
         return None
-    return Record(record.version, record.settings, found, outputs.found)
+    return replace(record, inputs=found, outputs=outputs.found)

@@ -1,5 +1,6 @@
 """One table over all sessions."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,6 +10,8 @@ from typing import ClassVar, Self
 from anipose.errors import PoseError
 from anipose.pipeline.job import Job, OptionalInput, Output
 from anipose.project import Project, Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,12 @@ class Summary(Job):
     @classmethod
     def plan(cls, project: Project) -> Iterator[Self]:
         # Always over all sessions: a part of the experiment must not replace the table of the whole.
+        if project.unusable:
+            log.warning(
+                "the tables over all sessions stay as they are while a session cannot be used: %s",
+                ", ".join(project.unusable),
+            )
+            return
         tables = {
             "/".join((*session.parts, name)): path
             for session in project.all_sessions

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from anipose import config
-from anipose.errors import PoseError
-from anipose.pipeline.job import Input, Job, Output
+from anipose.errors import FileFormatError, PoseError
+from anipose.pipeline.job import Input, Job, OptionalInput, Output
 from anipose.project import Project
 from anipose.steps.hints import CALIBRATION_HINT, POSES_2D_HINT
 
@@ -38,6 +38,7 @@ class Triangulate(Job):
         poses_2d: camera -> file.
         poses_3d: the table that other programs know.
         companion: the same with all that is known about it, where the packages for NetCDF are installed.
+        videos: camera -> video, whose pictures have to be of the size that was calibrated.
         cameras: what the config says about each camera.
         units: unit of length of the calibration.
     """
@@ -54,6 +55,7 @@ class Triangulate(Job):
     poses_3d: Output[Path]
     companion: Output[Path | None]
     triangulation: config.Triangulation
+    videos: OptionalInput[Mapping[str, Path]]
     cameras: Mapping[str, config.Camera]
     units: str
 
@@ -66,6 +68,7 @@ class Triangulate(Job):
                 yield cls(
                     calibration=session.calibration_file,
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
+                    videos={c: view.video for c, view in trial.views.items() if view.video is not None},
                     poses_3d=trial.poses_3d_raw,
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
                     triangulation=_narrowed(table),
@@ -86,6 +89,7 @@ class Triangulate(Job):
 
         calibrated = read_calibration(self.calibration)
         names = self._usable(calibrated.names)
+        self._require_sizes({camera.name: camera.size for camera in calibrated})
         views = read_views({name: self.poses_2d[name] for name in names}, self.cameras)
         _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
         _tell_keypoints(self.poses_3d.stem, {name: view.keypoints for name, view in views.items()})
@@ -127,6 +131,36 @@ class Triangulate(Job):
             )
         return usable
 
+    def _require_sizes(self, calibrated: Mapping[str, tuple[int, int]]) -> None:
+        """Check that videos have the size that was calibrated, unless the config says they are crops.
+
+        Raises:
+            PoseError: they have another.
+        """
+        from anipose.io.video import picture_size
+
+        faults = []
+        for name, video in self.videos.items():
+            if name not in calibrated or any(self.cameras[name].corner) or not video.is_file():
+                continue
+            try:
+                size = picture_size(video)
+            except FileFormatError as error:
+                log.warning("%s; its size cannot be compared with the calibration", error)
+                continue
+            if size != calibrated[name]:
+                (width, height), (calibrated_width, calibrated_height) = size, calibrated[name]
+                faults.append(
+                    f"camera {name} was calibrated with pictures of {calibrated_width}x{calibrated_height}, "
+                    f"but {video.name} has {width}x{height}"
+                )
+        if faults:
+            raise PoseError(
+                "; ".join(faults)
+                + ". Calibrate with videos of the same size; or, if the recording is a part of "
+                "the picture, say where it begins: [cameras.NAME] offset = [x, y]"
+            )
+
 
 def _narrowed(table: config.Triangulation) -> config.Triangulation:
     """The keys that can change the result, with the method that they mean written out."""
@@ -157,9 +191,8 @@ def _tell_lengths(trial: str, n_frames: Mapping[str, int]) -> None:
     if len(set(n_frames.values())) > 1:
         lengths = ", ".join(f"{camera} {n}" for camera, n in n_frames.items())
         log.warning(
-            "trial %s: the views differ in their number of frames (%s); the first %d are used. "
-            "Check that the cameras were started together",
+            "trial %s: the views differ in their number of frames (%s); what a camera lacks at its end "
+            "counts as not seen. Check that the cameras were started together",
             trial,
             lengths,
-            min(n_frames.values()),
         )
