@@ -215,8 +215,8 @@ class _Contest:
             self._enter(total - self.systems[row], np.flatnonzero(self.rays.seen[row] & doubtful))
 
     def _enter_pairs(self) -> None:
-        """Only where no set of all cameras but one left the others in agreement."""
-        unsolved = ~self.settled & (self.n_wrong > 1)
+        """Only where no set of all cameras but one left the others in agreement; of three, it is a pair."""
+        unsolved = ~self.settled & (self.n_wrong > 1) & (self.rays.seen.sum(axis=0) > 3)
         for one, two in combinations(range(len(self.cameras)), 2):
             among = np.flatnonzero(unsolved & self.rays.seen[one] & self.rays.seen[two])
             self._enter(self.systems[one] + self.systems[two], among)
