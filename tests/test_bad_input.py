@@ -13,6 +13,7 @@ import pytest
 
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d
+from anipose.io.video_writer import VideoWriter
 from anipose.poses import Poses2D
 from projects import anipose, make_walk
 
@@ -237,3 +238,37 @@ def test_two_runs_at_once(walk: Path) -> None:
     assert [process.returncode for process in runs] == [0, 0], outputs
     assert not list(walk.rglob("*.tmp-*"))
     assert anipose(walk, "run-data").stdout.strip().endswith("up to date")
+
+
+def test_videos_of_another_size_than_the_calibration(walk: Path) -> None:
+    with VideoWriter(walk / "a" / "videos-raw" / "t-cam1.mp4", 30, (320, 240)) as writer:
+        writer.write(np.zeros((240, 320, 3), np.uint8))
+    output = run(walk, "--set", 'model_folder="none"')
+    assert "camera cam1 was calibrated with pictures of 1280x1024, but t-cam1.mp4 has 320x240" in output
+    assert "[cameras.NAME] offset = [x, y]" in output
+    assert_rest_is_done(walk)
+
+
+def test_exchanged_cameras_are_noticed_and_told_again(walk: Path) -> None:
+    poses = walk / "a" / "pose-2d"
+    (poses / "t-cam0.h5").rename(poses / "x.h5")
+    (poses / "t-cam1.h5").rename(poses / "t-cam0.h5")
+    (poses / "x.h5").rename(poses / "t-cam1.h5")
+    said = "trial t: the views do not fit together"
+    assert said in run(walk, code=0)
+    assert said in run(walk, code=0)  # nothing is made anew, and it still holds
+    assert said in " ".join(anipose(walk, "status").stdout.split())
+
+
+def test_a_table_of_a_camera_that_is_not_there(walk: Path) -> None:
+    output = run(walk, "--set", "cameras.cma1.offset=[10,10]", code=0)
+    assert "[cameras.cma1] has no effect: there is no camera of this name. The cameras are cam0" in output
+
+
+def test_summaries_stay_whole_while_a_session_cannot_be_used(walk: Path) -> None:
+    run(walk, code=0)
+    before = (walk / "summaries" / "angles.csv").read_bytes()
+    (walk / "a" / "config.toml").write_text("nonsense")
+    output = run(walk)
+    assert "the tables over all sessions stay as they are while a session cannot be used: a" in output
+    assert (walk / "summaries" / "angles.csv").read_bytes() == before
