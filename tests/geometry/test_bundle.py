@@ -103,7 +103,9 @@ def test_derivatives_are_central_differences(fisheye: bool) -> None:
 def test_gradient_is_the_slope_of_the_cost(rho) -> None:  # type: ignore[no-untyped-def]
     rig = make_rig()
     freedom = single_focal_length(rig)
-    freedom = replace(freedom, precision=np.tile(0.01 * np.eye(N_INTRINSICS) + 0.001, (4, 1, 1)), prior=rig.intrinsics + 1.0)
+    freedom = replace(
+        freedom, precision=np.tile(0.01 * np.eye(N_INTRINSICS) + 0.001, (4, 1, 1)), prior=rig.intrinsics + 1.0
+    )
     views, noise, loss = look(rig, outliers=0.1), np.full(4, NOISE_PX), Loss(rho, 5.0)
     start = disturbed(rig, freedom)
     gradient = normal_equations(start, views, BOARD.points, freedom, loss, noise).cameras_gradient

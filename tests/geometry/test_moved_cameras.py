@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from synthetic import make_points, make_rig, observe
 
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.moved_cameras import camera_fits
 from anipose.geometry.transforms import rotation_matrix
+from synthetic import make_points, make_rig, observe
 
 
 def turned(cameras: Cameras, number: int, degrees: float) -> Cameras:
