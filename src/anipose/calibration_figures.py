@@ -252,7 +252,7 @@ def _verdict(
         where = "boards that were held out" if "held_out" in distances else "the board"
         good += f"; distances on {where} are right to {edges['error']:.3g} {units}"
         good += f" ({edges['error_percent']:.2f} %)"
-    if doubts:
+    if doubts or result.doubts:
         return "usable", [f"Usable, with doubts: {good}.", *doubts]
     return "good", [f"Good: {good}."]
 

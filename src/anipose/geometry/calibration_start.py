@@ -21,7 +21,6 @@ from anipose.geometry.calibration_gates import (
     unlinked,
 )
 from anipose.geometry.intrinsics import (
-    COEFFICIENTS,
     WRONG_PX,
     KnownLens,
     LensModel,
@@ -37,8 +36,8 @@ Array = NDArray[np.float64]
 PINHOLE_MODELS: tuple[LensModel, ...] = ("k1", "k1 k2", "k1 k2 p1 p2 k3")
 # The other kind of lens is better only if it leaves this much less of the squared error in views held out.
 OTHER_KIND_IS_BETTER = 0.7
-# A pinhole lens that sees less than this, over the focal length, is no fisheye: half of the longer side.
-MIN_WIDTH_OF_FISHEYE = 0.6
+# A pinhole lens that sees less than this, half of the longer side over the focal length, is no fisheye.
+MIN_WIDTH_OF_FISHEYE = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +189,7 @@ def _lens(name: str, seen: Seen, points: Array, settings: LensSettings) -> _Lens
     if len(chosen) < MIN_VIEWS:
         return None
     own = estimate_intrinsics(chosen, points, size, models=settings.candidates)
-    doubt = _doubt_of_kind(name, own, settings.candidates[-1], chosen, points, size)
+    doubt = _doubt_of_kind(name, own, chosen, points, size)
     known = None if of_lens is seen and settings.use != "refine" else as_known(own, own.model)
     if settings.use == "fixed":
         known = KnownLens(own.intrinsics, None)
@@ -205,13 +204,13 @@ def _model_of(intrinsics: Float[Array, "9"], settings: LensSettings) -> LensMode
 
 
 def _doubt_of_kind(
-    name: str, own: OwnLens, largest: LensModel, corners: Array, points: Array, size: tuple[int, int]
+    name: str, own: OwnLens, corners: Array, points: Array, size: tuple[int, int]
 ) -> str | None:
     """Whether the other kind of lens fits views held out much better."""
     fisheye = own.model == "fisheye"
     is_wide = max(size) >= MIN_WIDTH_OF_FISHEYE * 2 * own.intrinsics[FX]
-    if not fisheye and (not is_wide or len(COEFFICIENTS[own.model]) < len(COEFFICIENTS[largest])):
-        return None  # where fewer coefficients fit as well, the kind is right
+    if not fisheye and not is_wide:
+        return None
     other = estimate_intrinsics(corners, points, size, models=PINHOLE_MODELS if fisheye else ("fisheye",))
     if not other.held_out < OTHER_KIND_IS_BETTER * own.held_out:
         return None
