@@ -21,7 +21,7 @@ from anipose.io.video_writer import VideoWriter
 from projects import anipose, made
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lizard_network import lizard_network
+from networks import lizard_network, mouse_network
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +74,7 @@ def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
     for camera in rig:
         poses = read_poses_2d(tmp_path / "mouse" / "pose-2d" / f"walk-cam{camera.name}.h5")
         assert poses.keypoints == KEYPOINTS
-        assert poses.scorer.startswith("DLC_Resnet50_lizardJan1shuffle1_snapshot_")
+        assert poses.scorer.startswith("DLC_Resnet50_tinyJan1shuffle1_snapshot_")
         error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
         # A network of this size and training is right to 1 to 2 px, a fifth of a marker.
         assert np.median(error[poses.scores >= 0.3]) < 3
@@ -83,3 +83,27 @@ def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
     # 3 px at 270 mm and a focal length of 900 px are 0.9 mm.
     assert np.nanmedian(error) < 0.9
     assert np.isfinite(error).mean() > 0.9
+
+
+def test_a_real_mouse(shared_data: Path, tmp_path: Path) -> None:
+    """The open field example of DeepLabCut; every sixth labelled frame is kept from training, and tracked."""
+    recording = shared_data / "openfield-2d" / "experiment" / "labeled"
+    known = read_poses_2d(recording / "pose-2d" / "m4s1.h5")
+    held_out = range(0, known.n_frames, 6)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    network = mouse_network(frames, recording / "videos-raw" / "m4s1.mp4", known, held_out)
+    videos = tmp_path / "experiment" / "mouse" / "videos-raw"
+    videos.mkdir(parents=True)
+    (videos / "m4s1.mp4").symlink_to(recording / "videos-raw" / "m4s1.mp4")
+    config = CONFIG.format(model=network, python=environments.DEEPLABCUT.python())
+    (tmp_path / "experiment" / "config.toml").write_text(config)
+
+    result = anipose(tmp_path / "experiment", "analyze", "--jobs", "1")
+
+    assert result.returncode == 0, result.stdout
+    poses = read_poses_2d(videos.parent / "pose-2d" / "m4s1.h5")
+    columns = [poses.keypoints.index(name) for name in known.keypoints]
+    error = np.linalg.norm(poses.points[:, columns] - known.points, axis=-1)[list(held_out)]
+    # In 640 x 480 pixels; people differ by 2 to 3 px from each other. Frames are not consecutive.
+    assert np.nanmedian(error) < 6

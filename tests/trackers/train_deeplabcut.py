@@ -1,7 +1,8 @@
 """Train a tiny network from scratch, in DeepLabCut's own environment: `train_deeplabcut.py FOLDER WORKERS`.
 
-FOLDER has `labels.json`: {"keypoints": [...], "images": {name: [[x, y], ...]}} and the images; the DeepLabCut
-project is made in it, as `project`. WORKERS is the folder of `deeplabcut_backend.py`.
+FOLDER has the images and `labels.json`: {"epochs": n, "keypoints": [...], "images": {name: [[x, y], ...]}},
+with null for what is not labelled; the DeepLabCut project is made in it, as `project`. WORKERS is the folder
+of `torch_programs.py`.
 """
 
 import importlib
@@ -12,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-EPOCHS = 40
 CROP_PX = 256
 # Of test_resnet in timm, a ResNet of 0.5 million weights.
 CHANNELS = 96
@@ -21,9 +21,9 @@ CHANNELS = 96
 def main(folder: Path) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     sys.path.insert(0, sys.argv[2])
-    importlib.import_module("deeplabcut_backend").declare_torchvision_operators()
+    importlib.import_module("torch_programs").declare_torchvision_operators()
     labels = json.loads((folder / "labels.json").read_text())
-    train(make_project(folder, labels) / "config.yaml")
+    train(make_project(folder, labels) / "config.yaml", labels["epochs"])
 
 
 def make_project(folder: Path, labels: dict[str, Any]) -> Path:
@@ -37,7 +37,7 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
         (project / name).mkdir()
     template, _ = auxiliaryfunctions.create_config_template()
     template |= {
-        "Task": "lizard",
+        "Task": "tiny",
         "scorer": "truth",
         "date": "Jan1",
         "multianimalproject": False,
@@ -74,7 +74,7 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
     )
     names = sorted(labels["images"])
     index = pandas.MultiIndex.from_tuples([("labeled-data", "frames", name) for name in names])
-    rows = [[value for point in labels["images"][name] for value in point] for name in names]
+    rows = [[value for point in labels["images"][name] for value in point or (None, None)] for name in names]
     table = pandas.DataFrame(rows, index=index, columns=columns, dtype=float)
     table.to_hdf(images / "CollectedData_truth.h5", key="df_with_missing", mode="w")
     table.to_csv(images / "CollectedData_truth.csv")
@@ -83,7 +83,7 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
     return project
 
 
-def train(config: Path) -> None:
+def train(config: Path, epochs: int) -> None:
     import deeplabcut
     import torch
     from deeplabcut.pose_estimation_pytorch.data.dlcloader import DLCLoader
@@ -104,7 +104,7 @@ def train(config: Path) -> None:
     model_config["data"]["train"]["crop_sampling"] |= {"width": CROP_PX, "height": CROP_PX}
     model_config["runner"]["optimizer"]["params"]["lr"] = 0.002
     model_config["runner"]["scheduler"] = None
-    model_config["runner"]["eval_interval"] = EPOCHS  # so that the last snapshot is the best one
+    model_config["runner"]["eval_interval"] = epochs  # so that the last snapshot is the best one
     with path.open("w") as file:
         yaml.dump(model_config, file)
     # Without a snapshot to start from, DeepLabCut downloads the weights of the backbone.
@@ -117,9 +117,9 @@ def train(config: Path) -> None:
         shuffle=1,
         device="cpu",
         snapshot_path=str(start),
-        epochs=EPOCHS,
+        epochs=epochs,
         batch_size=8,
-        save_epochs=EPOCHS,
+        save_epochs=epochs,
     )
 
 

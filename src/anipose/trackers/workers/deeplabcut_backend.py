@@ -1,5 +1,6 @@
 """DeepLabCut, in its own environment; started by serve.py."""
 
+import importlib
 import inspect
 import os
 from collections.abc import Callable
@@ -18,8 +19,9 @@ def load(settings: dict[str, Any], tell: Tell) -> Callable[[str, str], Path]:
     """
     os.environ.setdefault("MPLBACKEND", "Agg")
     os.environ.setdefault("DLClight", "True")  # no windows in DeepLabCut 2
-    declare_torchvision_operators()
-    report_progress(tell)
+    programs = importlib.import_module("torch_programs")  # beside this file, not in the package anipose
+    programs.declare_torchvision_operators()
+    programs.report_progress(tell)
     import deeplabcut
 
     wanted = {
@@ -51,43 +53,3 @@ def result_in(folder: Path) -> Path:
         names = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
         raise RuntimeError(f"DeepLabCut wrote no .h5 file with points, only: {names}")
     return found[-1]
-
-
-def declare_torchvision_operators() -> None:
-    """Let torchvision be imported beside a torch without CUDA, where its compiled part does not load.
-
-    On import it registers two operators, which then have no schema. With the schema, only networks that use
-    them fail (detectors of top-down models), with torchvision's own message; nothing is replaced.
-    """
-    import torch
-
-    try:
-        import torchvision
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error) or torch.version.cuda is not None:
-            raise
-    else:
-        return
-    import sys
-
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _LIBRARIES.append(library)  # it ends with its object
-    import torchvision  # noqa: F401
-
-
-_LIBRARIES: list[Any] = []
-
-
-def report_progress(tell: Tell) -> None:
-    """Let the bars of DeepLabCut tell how many frames are done."""
-    import tqdm
-
-    class Reporting(tqdm.tqdm):  # type: ignore[misc]  # not installed where this is checked
-        def display(self, *args: Any, **kwargs: Any) -> None:
-            tell(int(self.n), int(self.total or 0))
-
-    tqdm.tqdm = Reporting

@@ -5,11 +5,10 @@ Python (3.9 or later). BACKEND is a module beside it with `PACKAGE`, the package
 tell)`, which returns a function of (video, folder) that writes its result into the folder and returns the
 path. The first line of the input has the settings, each other line a video; every answer is one line of JSON:
 
-    {"ready": version}  {"missing": package}  {"progress": [done, total]}  {"done": path}  {"error": message}
+    {"ready": backend}  {"missing": package}  {"progress": [done, total]}  {"done": path}  {"error": message}
 """
 
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -32,7 +31,6 @@ def main(name: str) -> None:
 
     settings = json.loads(sys.stdin.readline())
     backend = importlib.import_module(name)
-    sys.path.remove(str(Path(__file__).parent))
     if importlib.util.find_spec(backend.PACKAGE) is None:
         tell(missing=backend.PACKAGE)
         return
@@ -42,7 +40,8 @@ def main(name: str) -> None:
         traceback.print_exc()
         tell(error=_summary(error))
         return
-    tell(ready=importlib.metadata.version(backend.PACKAGE))
+    sys.path.remove(str(Path(__file__).parent))
+    tell(ready=name)
     while True:
         idle = _exit_after(settings["idle_seconds"])
         line = sys.stdin.readline()
