@@ -2,8 +2,10 @@
 
 import difflib
 import os
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from anipose.config import Config
 from anipose.naming import natural_key
@@ -86,3 +88,11 @@ def _near_misses(root: Path, config: Config, wanted: set[str]) -> list[tuple[Pat
         if close:
             found.append((folder, close[0], keys[close[0]]))
     return found[:3]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What is in a TOML file; nothing if it is not one, which whoever needs the file will report."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}

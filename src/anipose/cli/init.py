@@ -8,8 +8,9 @@ import click
 from anipose.discovery import CONFIG_NAME
 from anipose.errors import AniposeError, ProjectError
 from anipose.io.files import write_text
-from anipose.project import Session, sessions_without_config
+from anipose.project import sessions_without_config
 from anipose.reference import Found, template
+from anipose.session import Session
 
 
 def init_project(folder: Path, *, only_print: bool) -> None:

@@ -11,7 +11,8 @@ from anipose import config
 from anipose.errors import AniposeError, PoseError
 from anipose.pipeline.job import Input, Job, Output
 from anipose.pipeline.progress import report
-from anipose.project import Project, View
+from anipose.project import Project
+from anipose.session import View
 
 FindNetwork = Callable[[str, Path | None, config.Tracker], tuple[Path, ...] | None]
 

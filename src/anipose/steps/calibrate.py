@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from anipose import config
+from anipose.calibration_folder import CalibrationFolder
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
-from anipose.project import CalibrationFolder, Project
+from anipose.project import Project
 
 BOARD_KEYS = (
     "board_type",

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 from anipose.errors import PoseError
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
-from anipose.project import Project, Session, Trial, View, label_folder
+from anipose.project import Project
+from anipose.session import Session, Trial, View, label_folder
 
 Cell = str | int | float | None
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 from anipose import config
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
-from anipose.project import Project, label_folder
+from anipose.project import Project
+from anipose.session import label_folder
 from anipose.steps.hints import POSES_2D_HINT
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 from anipose import config
 from anipose.pipeline.job import Input, Job, Output
-from anipose.project import Project, View
+from anipose.project import Project
+from anipose.session import View
 
 # Keys of the table [labeling] that every labeled video depends on.
 EXCERPT = ("start", "end", "every", "speed")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 from anipose import config
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
-from anipose.project import Project, Trial
+from anipose.project import Project
+from anipose.session import Trial
 from anipose.steps.label import EXCERPT, STYLE
 
 VIEW_3D = ("heading", "elevation", "rotation", "up")

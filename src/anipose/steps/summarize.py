@@ -9,7 +9,8 @@ from typing import ClassVar, Self
 
 from anipose.errors import PoseError
 from anipose.pipeline.job import Job, OptionalInput, Output
-from anipose.project import Project, Session
+from anipose.project import Project
+from anipose.session import Session
 
 log = logging.getLogger(__name__)
 

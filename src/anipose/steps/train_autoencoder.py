@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from anipose.errors import PoseError
 from anipose.pipeline.job import Input, Job, Output
-from anipose.project import Project, Session
+from anipose.project import Project
+from anipose.session import Session
 from anipose.steps.filter import TRAINED
 
 # Fewer labelled frames than this say too little of how keypoints go together.
