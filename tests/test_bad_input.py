@@ -243,10 +243,9 @@ def test_two_runs_at_once(walk: Path) -> None:
 def test_videos_of_another_size_than_the_calibration(walk: Path) -> None:
     with VideoWriter(walk / "a" / "videos-raw" / "t-cam1.mp4", 30, (320, 240)) as writer:
         writer.write(np.zeros((240, 320, 3), np.uint8))
-    output = run(walk, "--set", 'model_folder="none"')
+    output = run(walk, code=0)
     assert "camera cam1 was calibrated with pictures of 1280x1024, but t-cam1.mp4 has 320x240" in output
-    assert "[cameras.NAME] offset = [x, y]" in output
-    assert_rest_is_done(walk)
+    assert "[cameras.cam1] offset = [x, y]" in output
 
 
 def test_exchanged_cameras_are_noticed_and_told_again(walk: Path) -> None:

@@ -89,7 +89,7 @@ class Triangulate(Job):
 
         calibrated = read_calibration(self.calibration)
         names = self._usable(calibrated.names)
-        self._require_sizes({camera.name: camera.size for camera in calibrated})
+        self._tell_sizes({camera.name: camera.size for camera in calibrated})
         views = read_views({name: self.poses_2d[name] for name in names}, self.cameras)
         _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
         _tell_keypoints(self.poses_3d.stem, {name: view.keypoints for name, view in views.items()})
@@ -131,15 +131,13 @@ class Triangulate(Job):
             )
         return usable
 
-    def _require_sizes(self, calibrated: Mapping[str, tuple[int, int]]) -> None:
-        """Check that videos have the size that was calibrated, unless the config says they are crops.
+    def _tell_sizes(self, calibrated: Mapping[str, tuple[int, int]]) -> None:
+        """Warn of videos of another size than was calibrated, unless the config says they are crops.
 
-        Raises:
-            PoseError: they have another.
+        No more than that: the videos may be small copies of those that were tracked.
         """
         from anipose.io.video import picture_size
 
-        faults = []
         for name, video in self.videos.items():
             if name not in calibrated or any(self.cameras[name].corner) or not video.is_file():
                 continue
@@ -149,17 +147,16 @@ class Triangulate(Job):
                 log.warning("%s; its size cannot be compared with the calibration", error)
                 continue
             if size != calibrated[name]:
-                (width, height), (calibrated_width, calibrated_height) = size, calibrated[name]
-                faults.append(
-                    f"camera {name} was calibrated with pictures of {calibrated_width}x{calibrated_height}, "
-                    f"but {video.name} has {width}x{height}"
+                log.warning(
+                    "camera %s was calibrated with pictures of %dx%d, but %s has %dx%d. If it was tracked in "
+                    "that size, calibrate with videos of the same size; or, if it is a part of the picture, "
+                    "say where that begins: [cameras.%s] offset = [x, y]",
+                    name,
+                    *calibrated[name],
+                    video.name,
+                    *size,
+                    name,
                 )
-        if faults:
-            raise PoseError(
-                "; ".join(faults)
-                + ". Calibrate with videos of the same size; or, if the recording is a part of "
-                "the picture, say where it begins: [cameras.NAME] offset = [x, y]"
-            )
 
 
 def _narrowed(table: config.Triangulation) -> config.Triangulation:
