@@ -14,12 +14,15 @@ PAGE = """<!doctype html><video id=v muted></video><script>
 const v = document.getElementById("v"), done = words => fetch("/done?" + encodeURIComponent(words));
 v.onerror = () => done("error " + v.error.code + " " + v.error.message);
 v.onloadeddata = () => { v.currentTime = SECONDS; };
-v.onseeked = () => {
+// A busy browser has sought before it has painted: until then the pixel is black.
+const look = tries => {
   const c = document.createElement("canvas"); c.width = v.videoWidth; c.height = v.videoHeight;
   const g = c.getContext("2d"); g.drawImage(v, 0, 0);
   const [r, gr, b] = g.getImageData(X, Y, 1, 1).data;
+  if (r + gr + b == 0 && tries > 0) { setTimeout(() => look(tries - 1), 100); return; }
   done([v.videoWidth, v.videoHeight, v.duration, b, gr, r].join(" "));
 };
+v.onseeked = () => look(50);
 fetch("/video").then(r => r.blob()).then(b => { v.src = URL.createObjectURL(b); });
 </script>"""
 
@@ -61,7 +64,20 @@ def play(video: Path, seconds: float, pixel: tuple[int, int]) -> list[float]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as profile:
-        words = [program, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        quiet = [
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
+        words = [
+            program,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            *quiet,
+            f"--user-data-dir={profile}",
+        ]
         browser = subprocess.Popen(
             [*words, f"http://127.0.0.1:{server.server_port}/"],
             stdout=subprocess.DEVNULL,
