@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.boards import CharucoBoard
 from anipose.errors import CalibrationError
 from anipose.geometry.board_errors import intrinsics_of

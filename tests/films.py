@@ -6,7 +6,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+
+from anipose.arrays import NDArray
 
 SIZE = (200, 120)
 N_FRAMES = 40

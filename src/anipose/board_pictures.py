@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.board_recordings import picture_numbers
 from anipose.io.detections import read_detections
 from anipose.io.files import write_bytes, write_text

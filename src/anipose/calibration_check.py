@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.board_advice import best_reading, chosen_pictures
 from anipose.board_recordings import configured_board, joined, picture_numbers
 from anipose.boards import Board, symmetry_warning

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Inverted, draw
 from anipose.errors import ConfigError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import place_boards
 from anipose.geometry.board_views import Seen

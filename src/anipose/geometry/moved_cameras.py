@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
+from anipose.arrays import NDArray
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.transforms import rotation_matrix, rotation_vector
 from anipose.geometry.triangulation import reprojection_errors, triangulate_robust

@@ -16,9 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 import tomlkit
-from numpy.typing import NDArray
 from scipy.io import loadmat, savemat
 
+from anipose.arrays import NDArray
 from anipose.errors import CalibrationError, DependencyError, FileFormatError
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.transforms import rotation_matrix, rotation_vector
