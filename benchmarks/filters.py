@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray  # the older Anipose, whose Python runs this too, has no anipose.arrays
+from numpy.typing import NDArray  # noqa: TID251  # the older Anipose, whose Python runs this too, has no anipose.arrays
 
 Array = NDArray[np.float64]
 Result = tuple[Array, Array, float]  # points, scores, CPU seconds
