@@ -100,9 +100,7 @@ def test_stopped_by_ctrl_c_or_by_the_queue(tmp_path: Path, n_jobs: int, number: 
             os.killpg(process.pid, number)  # as a terminal does
         else:
             process.send_signal(number)
-        began = time.monotonic()
-        rest, _ = process.communicate(timeout=20)
-        assert time.monotonic() - began < 5
+        rest, _ = process.communicate(timeout=30)
         assert process.returncode == 1
         wait_for_end(process.pid)
     assert rest.splitlines()[-1] in (
@@ -110,6 +108,7 @@ def test_stopped_by_ctrl_c_or_by_the_queue(tmp_path: Path, n_jobs: int, number: 
         "Run the same command again to go on"
         for done in (1, 2)
     )
+    assert "Traceback" not in rest
     assert not unfinished(tmp_path)
     assert not (tmp_path / "s2/joined/t.txt").exists()
     (tmp_path / "s2/raw/t_A.txt").write_text("one")

@@ -173,9 +173,14 @@ def _perform(
     tell: Callable[[int, int], None],
 ) -> R:
     token = progress.listener.set(tell)
+    _AT_WORK.set()
     try:
         return call(upstream)
+    except _Stopped:
+        # Unwound. Not further: dask would send this to the main process, which does not listen any more.
+        os._exit(1)
     finally:
+        _AT_WORK.clear()
         progress.listener.reset(token)
 
 
@@ -261,6 +266,13 @@ def _tell_parent(key: str, done: int, total: int) -> None:
 # In a worker process, the queue to the main process.
 _TO_PARENT: list[Any] = []
 
+# In a worker process: a task is being worked on, which may have unfinished files.
+_AT_WORK = threading.Event()
+
+
+class _Stopped(BaseException):
+    """Raised wherever a worker is when it is told to stop; no Exception, so that no task takes it for its own."""
+
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
@@ -295,9 +307,11 @@ def _start_worker(queue: Any) -> None:
 
 
 def _unwind(number: int, frame: Any) -> None:
-    # Unwinding removes unfinished files; it may hang, or end in dask's hands.
+    """Unwinding removes unfinished files; it may hang, or be swallowed by a library: then the end comes anyway."""
+    if not _AT_WORK.is_set():
+        os._exit(1)
     threading.Thread(target=_exit_soon, daemon=True).start()
-    raise SystemExit(1)
+    raise _Stopped
 
 
 def _exit_soon() -> None:
