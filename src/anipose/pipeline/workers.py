@@ -271,7 +271,7 @@ _AT_WORK = threading.Event()
 
 
 class _Stopped(BaseException):
-    """Raised wherever a worker is when it is told to stop; no Exception, so that no task takes it for its own."""
+    """Raised where a worker is when it is told to stop; no Exception: no task may take it for its own."""
 
 
 @contextmanager
@@ -307,7 +307,7 @@ def _start_worker(queue: Any) -> None:
 
 
 def _unwind(number: int, frame: Any) -> None:
-    """Unwinding removes unfinished files; it may hang, or be swallowed by a library: then the end comes anyway."""
+    """Unwinding removes unfinished files; it may hang or be swallowed by a library: the end comes anyway."""
     if not _AT_WORK.is_set():
         os._exit(1)
     threading.Thread(target=_exit_soon, daemon=True).start()
