@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anipose import config
 from anipose.arrays import NDArray
 from anipose.geometry.angles import compute_angles
 from anipose.geometry.cameras import Camera, Cameras
@@ -21,7 +22,7 @@ class TrackingError:
     """The difference of a tracked keypoint or angle from the labelled one, in one frame.
 
     Attributes:
-        frame: number in the video.
+        frame: number in the trial.
         kind: "keypoint" or "angle".
         name: of the keypoint or angle.
         error: distance in the unit of the calibration, or difference without sign in degrees. NaN: labelled,
@@ -35,17 +36,22 @@ class TrackingError:
 
 
 def labelled_points(
-    cameras: Cameras, labels: Mapping[str, Labels], offsets: Mapping[str, tuple[float, float]]
+    cameras: Cameras, labels: Mapping[str, Labels], settings: Mapping[str, config.Camera]
 ) -> tuple[tuple[int, ...], tuple[str, ...], Float[Array, "frame keypoint 3"]]:
     """Frames that are labelled in two views or more, the keypoints, and their points in space.
 
     Args:
         cameras: calibrated cameras, those of `labels` at least.
         labels: camera -> labelled images.
-        offsets: camera -> corner of the crop, as in `[cameras.X] offset`.
+        settings: camera -> what the config says about it. Frames of a camera are turned into those of the
+            trial, and those before it are left out.
     """
     rows = {
-        camera: {frame: row for row, frame in enumerate(found.frame_numbers) if frame is not None}
+        camera: {
+            frame - settings[camera].frame_offset: row
+            for row, frame in enumerate(found.frame_numbers)
+            if frame is not None and frame >= settings[camera].frame_offset
+        }
         for camera, found in labels.items()
     }
     everywhere = [frame for frames in rows.values() for frame in frames]
@@ -53,7 +59,7 @@ def labelled_points(
     keypoints = tuple(dict.fromkeys(name for found in labels.values() for name in found.poses.keypoints))
     pixels = np.full((len(labels), len(frames), len(keypoints), 2), np.nan)
     for number, (camera, found) in enumerate(labels.items()):
-        poses = found.poses.shifted(offsets[camera])
+        poses = found.poses.shifted(settings[camera].corner)
         columns = [keypoints.index(name) for name in poses.keypoints]
         for place, frame in enumerate(frames):
             if frame in rows[camera]:
@@ -125,7 +131,7 @@ def view_quality(
 
     Args:
         tracked: what the tracker found.
-        used: what 3D poses are made of, filtered or not.
+        used: what 3D poses are made of, filtered or not, in the frames of the trial.
         changes: what the filters changed.
         score_threshold: of triangulation.
         poses_3d, camera: for the reprojection errors; None if they are not known.

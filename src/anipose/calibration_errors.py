@@ -13,7 +13,7 @@ from anipose.geometry.moved_cameras import MIN_CAMERAS, camera_fits
 from anipose.io.calibration import read_calibration
 from anipose.io.detections import read_detections
 from anipose.io.files import write_text
-from anipose.io.poses_2d import read_poses_2d
+from anipose.io.views import read_views
 from anipose.poses import MultiviewPoses
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def write_pose_errors(
             trial, len(names), MIN_CAMERAS,
         )  # fmt: skip
     else:
-        views = {name: read_poses_2d(poses_2d[name]).shifted(cameras[name].corner) for name in names}
+        views = read_views({name: poses_2d[name] for name in names}, cameras)
         good = MultiviewPoses.from_views(views).above(score_threshold)
         for name, fit in camera_fits(calibrated.subset(names), good.points).items():
             values = (

@@ -514,6 +514,9 @@ class Config(Table):
     looking."""
     video_extension: Extensions = VIDEO_EXTENSIONS
     """What names of videos end in, in any letter case."""
+    fps: Annotated[Number, Gt(0), Unit("frames per second")] | None = None
+    """How fast the cameras recorded: for the times in the `.nc` files beside 3D points and angles. When
+    absent, how fast the videos play; where there are none, times count frames."""
     converted_video_speed: Annotated[Number, Gt(0)] = 1
     """How many times faster converted videos play."""
     calibration: Calibration = Field(default_factory=Calibration)

@@ -24,19 +24,26 @@ Badness = dict[str, dict[tuple[str, ...], NDArray[np.float64]]]
 Files = Mapping[str, Path]
 
 
-def read_badness(reasons: Sequence[str], poses_2d: Files, filtered: Files, poses_3d: Files) -> Badness:
-    """Reason -> trial -> badness of each frame.
+def read_badness(
+    reasons: Sequence[str],
+    poses_2d: Files,
+    filtered: Files,
+    poses_3d: Files,
+    frame_offsets: Mapping[str, int],
+) -> Badness:
+    """Reason -> trial -> badness of each frame of the trial.
 
     Args:
         reasons: as in `extraction.by`.
         poses_2d, filtered: files by the folders of the session, the trial and the camera, joined by "/".
         poses_3d: files by the folders of the session and the trial. What does not exist is left out.
+        frame_offsets: of each view, as in `[cameras.X] frame_offset`.
     """
     rng = np.random.default_rng(0)
     badness: Badness = {reason: {} for reason in reasons}
     for trial in dict.fromkeys(tuple(key.split("/"))[:-1] for key in poses_2d):
-        seen = _views(trial, poses_2d)
-        repaired = _views(trial, filtered)
+        seen = _views(trial, poses_2d, frame_offsets)
+        repaired = _views(trial, filtered, frame_offsets)
         in_space = poses_3d.get("/".join(trial))
         if seen is None:
             continue
@@ -57,7 +64,7 @@ def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: P
     Pictures that are there are not written again: somebody may have labelled them.
     """
     tracked = read_poses_2d(poses_2d)
-    frames = [frame for frame in frames if frame < tracked.n_frames]
+    frames = [frame for frame in frames if 0 <= frame < tracked.n_frames]
     width = len(str(max(tracked.n_frames - 1, 0)))
     names = {frame: f"img{frame:0{width}d}.png" for frame in frames}
     for number, image in enumerate(read_bgr(video)):
@@ -69,10 +76,10 @@ def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: P
     write_labels(folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], rows)
 
 
-def _views(trial: tuple[str, ...], files: Files) -> MultiviewPoses | None:
+def _views(trial: tuple[str, ...], files: Files, frame_offsets: Mapping[str, int]) -> MultiviewPoses | None:
     """The views of a trial whose files are there; None if there are none."""
     views = {
-        key.split("/")[-1] or "view": read_poses_2d(path)
+        key.split("/")[-1] or "view": read_poses_2d(path).advanced(frame_offsets[key])
         for key, path in files.items()
         if tuple(key.split("/"))[:-1] == trial and path.is_file()
     }

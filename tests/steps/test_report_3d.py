@@ -151,3 +151,14 @@ def test_cameras_of_the_report_are_those_of_the_calibration(tmp_path: Path) -> N
     report_cameras = report(tmp_path)["cameras"]
     calibration = read_calibration(tmp_path / "s" / "calibration" / "calibration.toml")
     assert tuple(report_cameras) == calibration.names
+
+
+def test_without_3d_poses_it_is_blocked(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "s" / "config.toml").write_text('[triangulation]\nfix_swaps = [["b", "x"]]\n')
+    process = anipose(tmp_path, "run-data", "--jobs", "1")
+    assert process.returncode == 1
+    said = " ".join(process.stdout.split())
+    assert "1 failed" in said, said
+    assert "blocked s/pose-3d/report.json" in said, said
+    assert "nothing that it is made from is there" in said, said

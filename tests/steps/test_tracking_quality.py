@@ -172,3 +172,56 @@ def test_keypoints_that_differ_between_cameras_are_joined_with_a_warning(tmp_pat
     points = dict(zip(poses.keypoints, poses.points.swapaxes(0, 1), strict=True))
     np.testing.assert_allclose(points["knee"], walk.truth[:, 1], atol=1e-3)
     assert np.isnan(points["foot"]).all()
+
+
+def late_camera(root: Path, frames: int) -> None:
+    """Record cam1 so many frames later, and say so in the config."""
+    path = root / "session1" / "pose-2d" / "t-cam1.h5"
+    poses = read_poses_2d(path).advanced(-frames)
+    path.unlink()
+    write_poses_2d(path, poses)
+    with (root / "config.toml").open("a") as file:
+        file.write(f"\n[cameras.cam1]\nframe_offset = {frames}\n")
+
+
+def test_a_camera_that_is_late_by_its_frame_offset_has_no_errors(tmp_path: Path) -> None:
+    make_walk(tmp_path)
+    late_camera(tmp_path, 6)
+    for command in ("triangulate", "summarize-errors", "calibration-errors"):
+        result = anipose(tmp_path, command, "--jobs", "1", *(["--poses"] if command[0] == "c" else []))
+        assert result.returncode == 0, result.stdout
+    errors = [float(row["reprojection_95_percent_px"]) for row in rows(tmp_path / "summaries" / "errors.csv")]
+    assert len(errors) == 3 * len(KEYPOINTS)
+    assert max(errors) < 1e-3
+
+
+def test_labels_of_a_late_camera_are_of_other_frames_than_those_of_the_trial(tmp_path: Path) -> None:
+    walk = make_walk(tmp_path)
+    late_camera(tmp_path, 6)
+    for camera in read_calibration(tmp_path / "calibration" / "calibration.toml"):
+        number = 13 if camera.name == "cam1" else 7
+        labels = Poses2D(KEYPOINTS, camera.project(walk.truth[[7]]), np.ones((1, 3)), "somebody")
+        folder = tmp_path / "frames-to-label" / "labeled-data" / f"session1-t-{camera.name}"
+        write_labels(folder / "CollectedData_somebody.h5", folder.name, [f"img{number:02d}.png"], labels)
+    for command in ("run-data", "tracking-errors"):
+        result = anipose(tmp_path, command, "--jobs", "1")
+        assert result.returncode == 0, result.stdout
+    table = rows(tmp_path / "summaries" / "tracking_errors.csv")
+    assert {row["fnum"] for row in table} == {"7"}
+    assert max(float(row["error"]) for row in table) < 1e-2
+
+
+def test_frames_to_label_of_a_late_camera_show_the_moment_that_the_others_show(tmp_path: Path) -> None:
+    make_walk(tmp_path, n_frames=30)
+    spoil(tmp_path / "session1" / "pose-2d" / "t-cam0.h5")
+    late_camera(tmp_path, 6)
+    for path in (tmp_path / "session1" / "pose-2d").glob("*.h5"):
+        with VideoWriter(tmp_path / "session1" / "videos-raw" / f"{path.stem}.mp4", 30, (64, 48)) as writer:
+            for _ in range(36):
+                writer.write(np.zeros((48, 64, 3), np.uint8))
+    assert anipose(tmp_path, "triangulate", "--set", "triangulation.ransac=false").returncode == 0
+    only = ("--set", 'extraction.by="reprojection-error"', "--set", "extraction.frames=1")
+    assert anipose(tmp_path, "extract-frames", "--jobs", "1", *only).returncode == 0
+    for camera, picture in (("cam0", BAD_FRAME), ("cam1", BAD_FRAME + 6), ("cam2", BAD_FRAME)):
+        folder = tmp_path / "frames-to-label" / "labeled-data" / f"session1-t-{camera}"
+        assert [path.name for path in folder.glob("*.png")] == [f"img{picture}.png"]

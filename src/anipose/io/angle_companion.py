@@ -1,6 +1,7 @@
 """A companion of the angles (NetCDF) with how sure they are, which their CSV has no room for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,34 @@ from anipose.version import __version__
 Array = NDArray[np.float64]
 
 
-def read_covariances(path: Path, keypoints: Sequence[str], n_frames: int) -> dict[str, Array]:
-    """Covariances (frame, 3, 3) of 3D points by keypoint, from the companion of the poses; NaN if unknown.
+@dataclass(frozen=True, eq=False)
+class Companion:
+    """What angles need of the companion of 3D poses.
+
+    Attributes:
+        covariances: (frame, 3, 3) of the points, by keypoint; NaN where unknown.
+        fps: frames per second; None where unknown.
+    """
+
+    covariances: Mapping[str, Array]
+    fps: float | None
+
+
+def read_companion(path: Path, keypoints: Sequence[str], n_frames: int) -> Companion:
+    """The companion of 3D poses; where there is none, nothing is known.
 
     Raises:
         FileFormatError: the companion is of other poses.
     """
     unknown = np.full((n_frames, 3, 3), np.nan)
     if not path.is_file():
-        return dict.fromkeys(keypoints, unknown)
+        return Companion(dict.fromkeys(keypoints, unknown), None)
     import xarray as xr
 
     with xr.open_dataset(path, engine="netcdf4") as data:
+        fps = float(data.attrs["fps"]) if "fps" in data.attrs else None
         if "position_covariance" not in data:
-            return dict.fromkeys(keypoints, unknown)
+            return Companion(dict.fromkeys(keypoints, unknown), fps)
         variable = data["position_covariance"].transpose("keypoints", "time", "space", "space_other")
         found = dict(zip(data["keypoints"].values.tolist(), variable.values, strict=True))
         if variable.sizes["time"] != n_frames:
@@ -34,7 +49,7 @@ def read_covariances(path: Path, keypoints: Sequence[str], n_frames: int) -> dic
                 f"{path} has {variable.sizes['time']} frames, its table {n_frames}: it is of other poses. "
                 "Delete it, or make both anew with: anipose triangulate --force"
             )
-    return {name: found.get(name, unknown) for name in keypoints}
+    return Companion({name: found.get(name, unknown) for name in keypoints}, fps)
 
 
 def write_angle_companion(
@@ -42,6 +57,8 @@ def write_angle_companion(
     angles: Mapping[str, Array],
     deviations: Mapping[str, Array],
     frame_numbers: NDArray[np.int64],
+    *,
+    fps: float | None,
 ) -> None:
     """Write angles and their standard deviations, degrees.
 
@@ -50,6 +67,7 @@ def write_angle_companion(
         angles: (frame,), by column.
         deviations: the same; NaN where unknown.
         frame_numbers: of the rows.
+        fps: frames per second; without it, time counts frames.
     """
     import xarray as xr
 
@@ -64,7 +82,13 @@ def write_angle_companion(
             {"units": "degree", "long_name": "standard deviation, from the covariances of the points"},
         ),
     }
-    coordinates = {"time": frame_numbers, "angles": list(angles)}
-    attributes = {"source_software": "Anipose", "anipose_version": __version__}
+    coordinates = {"time": frame_numbers / fps if fps else frame_numbers, "angles": list(angles)}
+    attributes: dict[str, str | float] = {
+        "source_software": "Anipose",
+        "anipose_version": __version__,
+        "time_unit": "seconds" if fps else "frames",
+    }
+    if fps:
+        attributes["fps"] = fps
     with atomic_path(path) as temporary:
         xr.Dataset(variables, coordinates, attributes).to_netcdf(temporary, engine="netcdf4")

@@ -112,6 +112,18 @@ def picture_size(path: Path) -> tuple[int, int]:
         return width, height
 
 
+def frame_rate(path: Path) -> float | None:
+    """Mean frames per second as the file says; None if it does not.
+
+    Raises:
+        FileFormatError: it is no video that can be read.
+    """
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        rate = stream.average_rate or stream.guessed_rate
+        return float(rate) if rate else None
+
+
 def read_gray(path: Path) -> Iterator[Image]:
     """Frames of a video, or images of a folder in natural order: (height, width) luminance."""
     return _images(path, cv2.IMREAD_GRAYSCALE) if path.is_dir() else _frames(path, _gray)

@@ -79,6 +79,8 @@ class Job:
         resources: what a worker must have, such as {"GPU": 1}.
         works_on: what `plan` looks for, as said to a user whose project has none of it.
         on_demand: its outputs are only for other jobs; it runs when one of those is to run.
+        made_from: field of optional inputs of which one at least must be there. When empty: one of all,
+            unless there are inputs that are not optional.
         precious: people often make its outputs by other means; what they made is not even replaced by force.
         hints: field of an input -> what to do if it does not exist and no job makes it.
     """
@@ -88,6 +90,7 @@ class Job:
     resources: ClassVar[Mapping[str, float]] = {}
     works_on: ClassVar[str] = ""
     on_demand: ClassVar[bool] = False
+    made_from: ClassVar[str] = ""
     precious: ClassVar[bool] = False
     hints: ClassVar[Mapping[str, str]] = {}
 

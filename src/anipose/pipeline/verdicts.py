@@ -94,6 +94,8 @@ def verdict(
         gone = [f"{relative(job, path)} does not exist any more" for path in inputs.absent.values()]
         return Verdict("keep", (*gone, "kept as it was made"))
     reasons += _input_reasons(record.inputs, inputs.found)
+    if reasons and _has_nothing_to_go_by(job, {*pending, *spared}):
+        return Verdict("blocked", ("nothing that it is made from is there any more",))
     if reasons:
         return Verdict("run", tuple(reasons))
     return Verdict("current", refreshed=_refreshed(record, inputs, outputs), warnings=record.warnings)
@@ -114,10 +116,19 @@ def _unless_absent(job: Job, reasons: list[str], pending: Collection[Path]) -> V
     absent = {key: path for key, path in job.inputs().items() if path not in pending and not path.exists()}
     if absent:
         return Verdict("blocked", _absent(job, absent))
-    optional = job.optional_inputs().values()
-    if optional and not job.inputs() and not any(path in pending or path.exists() for path in optional):
+    if _has_nothing_to_go_by(job, pending):
         return Verdict("blocked", ("nothing that it is made from is there yet",))
     return Verdict("run", tuple(reasons))
+
+
+def _has_nothing_to_go_by(job: Job, pending: Collection[Path]) -> bool:
+    """Whether all the optional inputs are absent of which a job needs one at least."""
+    optional = job.optional_inputs()
+    if job.made_from:
+        optional = {key: path for key, path in optional.items() if key.partition(".")[0] == job.made_from}
+    elif job.inputs():
+        return False
+    return bool(optional) and not any(path in pending or path.exists() for path in optional.values())
 
 
 def _is_as_recorded(job: Job, record: Record | None, pending: Collection[Path]) -> bool:

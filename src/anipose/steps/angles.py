@@ -47,7 +47,7 @@ class Angles(Job):
     def run(self) -> None:
         from anipose.geometry.angle_uncertainty import angle_deviations
         from anipose.geometry.angles import compute_angles
-        from anipose.io.angle_companion import read_covariances, write_angle_companion
+        from anipose.io.angle_companion import read_companion, write_angle_companion
         from anipose.io.poses_3d import read_poses_3d
         from anipose.io.tables import write_angles
 
@@ -56,9 +56,9 @@ class Angles(Job):
         found = compute_angles(points, self.angles)
         write_angles(self.table, found, poses.frame_numbers)
         if self.covariances is not None and self.companion is not None:
-            covariances = read_covariances(self.covariances, poses.keypoints, len(poses.points))
-            deviations = angle_deviations(points, covariances, self.angles)
-            write_angle_companion(self.companion, found, deviations, poses.frame_numbers)
+            known = read_companion(self.covariances, poses.keypoints, len(poses.points))
+            deviations = angle_deviations(points, known.covariances, self.angles)
+            write_angle_companion(self.companion, found, deviations, poses.frame_numbers, fps=known.fps)
 
 
 def companion_possible() -> bool:

@@ -75,7 +75,10 @@ class CalibrationErrorsOfPoses(Job):
                     calibration=session.calibration_file,
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
                     table=trial.calibration_errors,
-                    cameras={camera: view.settings.only("offset") for camera, view in trial.views.items()},
+                    cameras={
+                        camera: view.settings.only("offset", "frame_offset")
+                        for camera, view in trial.views.items()
+                    },
                     triangulation=session.config.triangulation.only("score_threshold"),
                 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
+from anipose import config
 from anipose.errors import PoseError
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
 from anipose.project import Project
@@ -21,12 +22,13 @@ class SummarizeErrors(Job):
         tracked, used, changes: files of each view: tracked points, those that 3D poses are made of, and what
             the filters changed; by folders of the session, trial and camera, joined by "/".
         poses_3d, calibrations: files of each trial.
-        offsets: corner of the crop of each view.
+        cameras: what the config says about the camera of each view.
         score_thresholds: of triangulation, of each view.
     """
 
     command: ClassVar[str] = "summarize-errors"
     works_on: ClassVar[str] = "tracked points"
+    made_from: ClassVar[str] = "tracked"
 
     tracked: OptionalInput[Mapping[str, Path]]
     used: OptionalInput[Mapping[str, Path]]
@@ -34,7 +36,7 @@ class SummarizeErrors(Job):
     poses_3d: OptionalInput[Mapping[str, Path]]
     calibrations: OptionalInput[Mapping[str, Path]]
     table: Output[Path]
-    offsets: Mapping[str, tuple[float, float]]
+    cameras: Mapping[str, config.Camera]
     score_thresholds: Mapping[str, float]
     project: str
 
@@ -58,7 +60,7 @@ class SummarizeErrors(Job):
                 poses_3d={key: trial.poses_3d_raw for key, trial in trials.items()},
                 calibrations={key: trial.session.calibration_file for key, trial in trials.items()},
                 table=project.summaries / "errors.csv",
-                offsets={key: view.offset_px for key, view in views.items()},
+                cameras={key: view.settings.only("offset", "frame_offset") for key, view in views.items()},
                 score_thresholds={
                     key: view.session.config.triangulation.score_threshold for key, view in views.items()
                 },
@@ -90,14 +92,15 @@ class SummarizeErrors(Job):
                 poses_3d = read_poses_3d(in_space)
         changes = self.changes.get(key)
         tracked = read_poses_2d(self.tracked[key])
+        used = read_poses_2d(self.used[key]) if self.used[key].is_file() else tracked
         quality = view_quality(
             tracked,
-            read_poses_2d(self.used[key]) if self.used[key].is_file() else tracked,
+            used.advanced(self.cameras[key].frame_offset),
             read_changes(changes) if changes and changes.is_file() else (),
             score_threshold=self.score_thresholds[key],
             poses_3d=poses_3d,
             camera=lens,
-            offset_px=self.offsets[key],
+            offset_px=self.cameras[key].corner,
         )
         for row in quality:
             yield {**_names(trial, self.project), "camera": camera, **row}
@@ -111,7 +114,7 @@ class TrackingErrors(Job):
         labels: files of labels by folders of the session, trial and camera, joined by "/".
         poses_3d, calibrations: files of each trial that has labels.
         angles: the table [angles] of each of these trials.
-        offsets: corner of the crop of each view.
+        cameras: what the config says about the camera of each view.
         units: unit of length of each trial.
     """
 
@@ -126,7 +129,7 @@ class TrackingErrors(Job):
     calibrations: Input[Mapping[str, Path]]
     table: Output[Path]
     angles: Mapping[str, Mapping[str, Sequence[str]]]
-    offsets: Mapping[str, tuple[float, float]]
+    cameras: Mapping[str, config.Camera]
     units: Mapping[str, str]
     project: str
 
@@ -134,7 +137,7 @@ class TrackingErrors(Job):
     def plan(cls, project: Project) -> Iterator[Self]:
         labels: dict[str, Path] = {}
         trials: dict[str, Trial] = {}
-        offsets: dict[str, tuple[float, float]] = {}
+        cameras: dict[str, config.Camera] = {}
         for session in project.all_sessions:
             for trial in session.trials_3d:
                 found = _labels_of(project, session, trial)
@@ -142,7 +145,10 @@ class TrackingErrors(Job):
                     key = "/".join((*session.parts, trial.name))
                     trials[key] = trial
                     labels |= {f"{key}/{camera}": path for camera, path in found.items()}
-                    offsets |= {f"{key}/{camera}": trial.views[camera].offset_px for camera in found}
+                    cameras |= {
+                        f"{key}/{camera}": trial.views[camera].settings.only("offset", "frame_offset")
+                        for camera in found
+                    }
         if trials:
             yield cls(
                 labels=labels,
@@ -150,7 +156,7 @@ class TrackingErrors(Job):
                 calibrations={key: trial.session.calibration_file for key, trial in trials.items()},
                 table=project.summaries / "tracking_errors.csv",
                 angles={key: dict(trial.session.config.angles) for key, trial in trials.items()},
-                offsets=offsets,
+                cameras=cameras,
                 units={key: trial.session.config.calibration.units for key, trial in trials.items()},
                 project=project.name,
             )
@@ -180,7 +186,7 @@ class TrackingErrors(Job):
         frames, keypoints, truth = labelled_points(
             cameras,
             {camera: read_labels(self.labels[key]) for camera, key in found.items()},
-            {camera: self.offsets[key] for camera, key in found.items()},
+            {camera: self.cameras[key] for camera, key in found.items()},
         )
         poses = read_poses_3d(self.poses_3d[trial])
         for error in tracking_errors(frames, keypoints, truth, poses, self.angles[trial]):

@@ -22,7 +22,9 @@ class ExtractFrames(Job):
     Attributes:
         videos, poses_2d, filtered: by folders of the session, trial and camera, joined by "/".
         poses_3d: by folders of the session and trial.
-        chosen: the list of the frames; the pictures are beside it, in `labeled-data`.
+        frame_offsets: of each view.
+        chosen: the list of the frames, in the numbers of the trial; the pictures are beside it, in
+            `labeled-data`.
         root: the experiment.
     """
 
@@ -36,6 +38,7 @@ class ExtractFrames(Job):
     poses_3d: OptionalInput[Mapping[str, Path]]
     chosen: Output[Path]
     extraction: config.Extraction
+    frame_offsets: Mapping[str, int]
     root: Path
 
     @classmethod
@@ -44,11 +47,13 @@ class ExtractFrames(Job):
         poses_2d: dict[str, Path] = {}
         filtered: dict[str, Path] = {}
         poses_3d: dict[str, Path] = {}
+        frame_offsets: dict[str, int] = {}
         for session in project.sessions:
             for view in session.views:
                 if view.video is not None:
                     key = "/".join((*session.parts, view.trial, view.camera or ""))
                     videos[key], poses_2d[key] = view.video, view.poses_2d_raw
+                    frame_offsets[key] = view.settings.frame_offset
                     if session.config.filter.enabled:
                         filtered[key] = view.poses_2d_filtered
             for trial in session.trials_3d:
@@ -61,6 +66,7 @@ class ExtractFrames(Job):
                 poses_3d=poses_3d,
                 chosen=project.root / project.config.extraction.folder / "chosen-frames.csv",
                 extraction=project.config.extraction,
+                frame_offsets=frame_offsets,
                 root=project.root,
             )
 
@@ -77,7 +83,7 @@ class ExtractFrames(Job):
         from anipose.io.row_csv import write_rows
 
         choices = choose_frames(
-            read_badness(self.extraction.by, self.poses_2d, self.filtered, self.poses_3d),
+            read_badness(self.extraction.by, self.poses_2d, self.filtered, self.poses_3d, self.frame_offsets),
             self.extraction.frames,
         )
         if len(choices) < self.extraction.frames:
@@ -89,7 +95,8 @@ class ExtractFrames(Job):
             )
         for key in self.videos:
             trial = tuple(key.split("/"))[:-1]
-            frames = sorted(choice.frame for choice in choices if choice.trial == trial)
+            offset = self.frame_offsets[key]
+            frames = sorted(choice.frame + offset for choice in choices if choice.trial == trial)
             if frames:
                 folder = self.chosen.parent / "labeled-data" / label_folder(trial[:-1], self.videos[key].stem)
                 write_pictures(self.videos[key], self.poses_2d[key], frames, folder)

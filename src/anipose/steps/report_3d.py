@@ -28,6 +28,7 @@ class Report3D(Job):
     command: ClassVar[str] = "report-3d"
     works_on: ClassVar[str] = "trials with two or more cameras"
     hints: ClassVar[Mapping[str, str]] = {"calibration": CALIBRATION_HINT}
+    made_from: ClassVar[str] = "poses_3d"
 
     calibration: Input[Path]
     poses_3d: OptionalInput[Mapping[str, Path]]

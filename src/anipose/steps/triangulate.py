@@ -1,19 +1,15 @@
 """From tracked points in several views to points in space."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Self
 
 from anipose import config
-from anipose.errors import FileFormatError, PoseError
 from anipose.pipeline.job import Input, Job, OptionalInput, Output
 from anipose.project import Project
 from anipose.steps.hints import CALIBRATION_HINT, POSES_2D_HINT
-
-log = logging.getLogger(__name__)
 
 # Keys of the table [triangulation] that decide the result: always, with `optim`, and with its classic method.
 KEYS = (
@@ -41,6 +37,7 @@ class Triangulate(Job):
         videos: camera -> video, whose pictures have to be of the size that was calibrated.
         cameras: what the config says about each camera.
         units: unit of length of the calibration.
+        fps: frames per second; None: those of the videos.
     """
 
     command: ClassVar[str] = "triangulate"
@@ -58,6 +55,7 @@ class Triangulate(Job):
     videos: OptionalInput[Mapping[str, Path]]
     cameras: Mapping[str, config.Camera]
     units: str
+    fps: float | None
 
     @classmethod
     def plan(cls, project: Project) -> Iterator[Self]:
@@ -77,6 +75,7 @@ class Triangulate(Job):
                         for camera, view in trial.views.items()
                     },
                     units=session.config.calibration.units,
+                    fps=session.config.fps,
                 )
 
     def run(self) -> None:
@@ -86,77 +85,34 @@ class Triangulate(Job):
         from anipose.io.views import read_views
         from anipose.poses import MultiviewPoses
         from anipose.reconstruction import reconstruct
+        from anipose.trial_checks import (
+            common_rate,
+            tell_keypoints,
+            tell_lengths,
+            tell_sizes,
+            usable_cameras,
+        )
 
         calibrated = read_calibration(self.calibration)
-        names = self._usable(calibrated.names)
-        self._tell_sizes({camera.name: camera.size for camera in calibrated})
+        trial = self.poses_3d.stem
+        names = usable_cameras(trial, tuple(self.poses_2d), calibrated.names, self.calibration)
+        tell_sizes(self.videos, self.cameras, {camera.name: camera.size for camera in calibrated})
         views = read_views({name: self.poses_2d[name] for name in names}, self.cameras)
-        _tell_lengths(self.poses_3d.stem, {name: view.n_frames for name, view in views.items()})
-        _tell_keypoints(self.poses_3d.stem, {name: view.keypoints for name, view in views.items()})
+        tell_lengths(trial, {name: view.n_frames for name, view in views.items()})
+        tell_keypoints(trial, {name: view.keypoints for name, view in views.items()})
         seen = MultiviewPoses.from_views(views)
-        found = reconstruct(calibrated.subset(names), seen, self.triangulation, trial=self.poses_3d.stem)
+        found = reconstruct(calibrated.subset(names), seen, self.triangulation, trial=trial)
         write_poses_3d(self.poses_3d, found.poses)
         if self.companion is not None:
             write_companion(
                 self.companion,
                 found.poses,
-                fps=None,
+                fps=self.fps or common_rate(trial, self.videos),
                 unit=self.units,
                 cameras=names,
                 cameras_used=found.cameras_used,
                 covariances=found.covariances,
             )
-
-    def _usable(self, calibrated: tuple[str, ...]) -> tuple[str, ...]:
-        """The cameras of the trial that are calibrated.
-
-        Raises:
-            PoseError: there are fewer than two.
-        """
-        missing = [name for name in self.poses_2d if name not in calibrated]
-        usable = tuple(name for name in self.poses_2d if name in calibrated)
-        if len(usable) < 2:
-            raise PoseError(
-                f"trial {self.poses_3d.stem} has the cameras {', '.join(self.poses_2d)}, "
-                f"but {self.calibration} has {', '.join(calibrated)}; two of the same name are needed. "
-                "Calibrate the others, or correct triangulation.cam_regex so that the names are the same"
-            )
-        if missing:
-            log.warning(
-                "trial %s: camera %s is not in %s; triangulated from %s",
-                self.poses_3d.stem,
-                ", ".join(missing),
-                self.calibration,
-                ", ".join(usable),
-            )
-        return usable
-
-    def _tell_sizes(self, calibrated: Mapping[str, tuple[int, int]]) -> None:
-        """Warn of videos of another size than was calibrated, unless the config says they are crops.
-
-        No more than that: the videos may be small copies of those that were tracked.
-        """
-        from anipose.io.video import picture_size
-
-        for name, video in self.videos.items():
-            if name not in calibrated or any(self.cameras[name].corner) or not video.is_file():
-                continue
-            try:
-                size = picture_size(video)
-            except FileFormatError as error:
-                log.warning("%s; its size cannot be compared with the calibration", error)
-                continue
-            if size != calibrated[name]:
-                log.warning(
-                    "camera %s was calibrated with pictures of %dx%d, but %s has %dx%d. If it was tracked in "
-                    "that size, calibrate with videos of the same size; or, if it is a part of the picture, "
-                    "say where that begins: [cameras.%s] offset = [x, y]",
-                    name,
-                    *calibrated[name],
-                    video.name,
-                    *size,
-                    name,
-                )
 
 
 def _narrowed(table: config.Triangulation) -> config.Triangulation:
@@ -165,31 +121,3 @@ def _narrowed(table: config.Triangulation) -> config.Triangulation:
         return table.only(*KEYS)
     with_method = table.model_copy(update={"optim_method": table.method})
     return with_method.only(*KEYS, *OPTIM_KEYS, *(CLASSIC_KEYS if table.method == "anipose" else ()))
-
-
-def _tell_keypoints(trial: str, keypoints: Mapping[str, Sequence[str]]) -> None:
-    """Warn of keypoints that some views do not have: a misspelt name looks like that, too."""
-    everywhere = dict.fromkeys(name for names in keypoints.values() for name in names)
-    lacking = {
-        camera: [name for name in everywhere if name not in names] for camera, names in keypoints.items()
-    }
-    if any(lacking.values()):
-        parts = [f"camera {camera} has no {', '.join(names)}" for camera, names in lacking.items() if names]
-        log.warning(
-            "trial %s: the views differ in their keypoints (%s); each is triangulated from the views that "
-            "have it",
-            trial,
-            "; ".join(parts),
-        )
-
-
-def _tell_lengths(trial: str, n_frames: Mapping[str, int]) -> None:
-    """Warn if the views of a trial are not of the same length: then they may be out of step, too."""
-    if len(set(n_frames.values())) > 1:
-        lengths = ", ".join(f"{camera} {n}" for camera, n in n_frames.items())
-        log.warning(
-            "trial %s: the views differ in their number of frames (%s); what a camera lacks at its end "
-            "counts as not seen. Check that the cameras were started together",
-            trial,
-            lengths,
-        )
