@@ -234,7 +234,7 @@ def test_two_runs_at_once(walk: Path) -> None:
         subprocess.Popen(command, cwd=walk, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=120)[0] for process in runs]
+    outputs = [process.communicate(timeout=300)[0] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], outputs
     assert not list(walk.rglob("*.tmp-*"))
     assert anipose(walk, "run-data").stdout.strip().endswith("up to date")

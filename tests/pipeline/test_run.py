@@ -282,7 +282,7 @@ def test_a_worker_without_anipose(tmp_path: Path) -> None:
         command = [sys._base_executable, "-I", "-c", code, workers.scheduler_address, "--no-nanny"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as worker:
             with distributed.Client(workers, set_as_default=False) as client:
-                client.wait_for_workers(1, timeout=30)
+                client.wait_for_workers(1, timeout=120)
             with pytest.raises(
                 WorkerError, match=r"^anipose is not installed for tcp://.*\. Install version "
             ):
