@@ -4,7 +4,7 @@ Nothing here opens a file: pictures come from `anipose.io.video`. Who runs sever
 calls `cv2.setNumThreads(1)` in each process first; OpenCV's own threads cost more than they bring.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,6 +17,10 @@ from anipose.geometry.board_views import fixes_homography
 # Below this width or height a picture is searched at once at full size: halving it would lose
 # small markers, and a full search of a small picture costs little.
 MIN_SIZE_TO_SEARCH_HALVED = 700
+# If this part of the markers of a ChArUco board is found in the halved picture, corners are only refined in
+# the full one, which is twice as fast; otherwise markers are searched there, too: small ones are lost in the
+# half. Corners end where they would have ended, see benchmarks/detection.py.
+ENOUGH_MARKERS = 0.9
 # The part of the picture that is searched at full size is larger than the outline that the
 # markers of the halved picture predict, by this fraction: lenses bend straight lines.
 REGION_MARGIN = 0.15
@@ -117,23 +121,48 @@ def find_charuco(
     """
     detectors = [_charuco_detector(squares, marker_fraction, *dictionary_key, legacy) for legacy in layouts]
     outlines = np.array(detectors[0].getBoard().getObjPoints())[..., :2]
-    region, corner = _region_of_board(gray, dictionary_key, outlines)
-    corners = np.full(((squares[0] - 1) * (squares[1] - 1), 2), np.nan)
+    grid_shape = squares[1] - 1, squares[0] - 1, 2
+    region, corner = gray, np.zeros(2)
+    if min(gray.shape) >= MIN_SIZE_TO_SEARCH_HALVED:
+        halved = _halved(gray)
+        markers, ids = _find_markers(halved, dictionary_key, len(outlines), refine=False)
+        if len(ids) >= ENOUGH_MARKERS * len(outlines):
+            grid = 2.0 * _between_markers(halved, detectors, markers, ids).reshape(grid_shape) + 0.5
+            return _refined_charuco(gray, grid)
+        region, corner = _region_of_board(gray, outlines, markers, ids)
     markers, ids = _find_markers(region, dictionary_key, len(outlines), refine=False)
+    grid = _between_markers(region, detectors, markers, ids).reshape(grid_shape)
+    return _refined_charuco(region, grid) + corner
+
+
+def _between_markers(
+    gray: np.ndarray,
+    detectors: Sequence[cv2.aruco.CharucoDetector],
+    markers: Sequence[np.ndarray],
+    ids: np.ndarray,
+) -> Float[np.ndarray, "corner 2"]:
+    """The corners beside the markers that were found, in the layout that has more of them."""
+    corners = np.full((len(detectors[0].getBoard().getChessboardCorners()), 2), np.nan)
     if len(ids) < 2:
         return corners
     best, best_ids = np.empty((0, 2), np.float32), np.empty(0, int)
     for detector in detectors:
-        positions, found, _, _ = detector.detectBoard(region, markerCorners=markers, markerIds=ids)
+        positions, found, _, _ = detector.detectBoard(gray, markerCorners=markers, markerIds=ids)
         if found is not None and len(found) > len(best_ids):
             best, best_ids = np.reshape(positions, (-1, 2)), np.ravel(found)
-    if len(best_ids):
-        corners[best_ids] = best
-        grid = corners.reshape(squares[1] - 1, squares[0] - 1, 2)
-        refined = _refine(region, grid, CHARUCO_WINDOW).reshape(-1, 2)
-        moved = np.linalg.norm(refined - corners, axis=1)
-        corners = np.where((moved <= MAX_REFINEMENT_PX)[:, None], refined, np.nan) + corner
+    corners[best_ids] = best
     return corners
+
+
+def _refined_charuco(
+    gray: np.ndarray, grid: Float[np.ndarray, "row column 2"]
+) -> Float[np.ndarray, "corner 2"]:
+    """Sub-pixel positions; NaN where the search went to something else."""
+    if not np.isfinite(grid).any():
+        return grid.reshape(-1, 2)
+    refined = _refine(gray, grid, CHARUCO_WINDOW)
+    moved = np.linalg.norm(refined - grid, axis=-1, keepdims=True)
+    return np.where(moved <= MAX_REFINEMENT_PX, refined, np.nan).reshape(-1, 2)
 
 
 def find_marker_grid(
@@ -147,7 +176,10 @@ def find_marker_grid(
         outlines: the corners of each marker on the board, in any unit.
         dictionary_key: bits and number of the dictionary.
     """
-    region, corner = _region_of_board(gray, dictionary_key, outlines)
+    region, corner = gray, np.zeros(2)
+    if min(gray.shape) >= MIN_SIZE_TO_SEARCH_HALVED:
+        seen = _find_markers(_halved(gray), dictionary_key, len(outlines), refine=False)
+        region, corner = _region_of_board(gray, outlines, *seen)
     markers, ids = _find_markers(region, dictionary_key, len(outlines), refine=True)
     corners = np.full(outlines.shape, np.nan)
     for marker, position in zip(ids, markers, strict=True):
@@ -176,19 +208,21 @@ def count_markers(gray: UInt8[np.ndarray, "height width"], bits: int) -> tuple[i
     return len(ids), int(ids.max(initial=0))
 
 
+def _halved(gray: np.ndarray) -> np.ndarray:
+    height, width = gray.shape
+    return cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+
+
 def _region_of_board(
-    gray: np.ndarray, dictionary_key: tuple[int, int], outlines: np.ndarray
+    gray: np.ndarray, outlines: np.ndarray, markers: Sequence[np.ndarray], ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The part of the picture that holds the board, and its top left corner; empty if there is no board.
 
-    Markers are searched in the halved picture first, which is three times faster where there is no board.
+    Args:
+        markers, ids: what was found in the halved picture, where a search is three times faster.
     """
     everything = gray, np.zeros(2)
-    if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED:
-        return everything
     height, width = gray.shape
-    halved = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    markers, ids = _find_markers(halved, dictionary_key, len(outlines), refine=False)
     if not len(ids):
         return gray[:0, :0], np.zeros(2)
     seen = 2.0 * np.reshape(markers, (-1, 2)) + 0.5
@@ -234,9 +268,7 @@ def _find_checkerboard_by_sectors(
     """OpenCV's slower, more robust finder; on the halved picture where that is large enough."""
     if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED:
         return cv2.findChessboardCornersSB(gray, inner_corners)
-    height, width = gray.shape
-    halved = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    found, corners = cv2.findChessboardCornersSB(halved, inner_corners)
+    found, corners = cv2.findChessboardCornersSB(_halved(gray), inner_corners)
     return found, 2.0 * corners + 0.5 if found else corners
 
 

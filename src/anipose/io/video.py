@@ -71,13 +71,13 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Size, rate and true number of frames of a video."""
-    index = _Index.of(path)
-    with _open(path) as container:
+    index = Index.of(path)
+    with opened(path) as container:
         stream = container.streams.video[0]
         first = next(_decoded(container), None)
         if first is None:
             raise _no_frame(path, stream.codec_context.name)
-        height, width = _upright(_gray(first), first).shape
+        height, width = upright_gray(first).shape
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate or np.nan)
         return VideoInfo(
@@ -95,7 +95,7 @@ def probe(path: Path) -> VideoInfo:
 
 def count_frames(path: Path) -> int:
     """The true number of frames of a video."""
-    return _Index.of(path).n_frames
+    return Index.of(path).n_frames
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -104,11 +104,11 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         FileFormatError: it is no video that can be read.
     """
-    with _open(path) as container:
+    with opened(path) as container:
         first = next(_decoded(container), None)
         if first is None:
             raise _no_frame(path, container.streams.video[0].codec_context.name)
-        height, width = _upright(_gray(first), first).shape
+        height, width = upright_gray(first).shape
         return width, height
 
 
@@ -118,7 +118,7 @@ def frame_rate(path: Path) -> float | None:
     Raises:
         FileFormatError: it is no video that can be read.
     """
-    with _open(path) as container:
+    with opened(path) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate
         return float(rate) if rate else None
@@ -140,7 +140,7 @@ def read_yuv(path: Path) -> Iterator[Yuv | None]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """The container of a file with at least one video stream that we can decode."""
     require_file(path)
     try:
@@ -174,7 +174,7 @@ def _no_frame(path: Path, codec: str) -> FileFormatError:
     )
 
 
-def _packets(container: Any) -> Iterator[Any]:
+def packets_of(container: Any) -> Iterator[Any]:
     """All packets as far as the file can be read; the last one, empty, flushes the decoder."""
     packets = container.demux(container.streams.video[0])
     while True:
@@ -186,7 +186,7 @@ def _packets(container: Any) -> Iterator[Any]:
 
 def _decoded(container: Any) -> Iterator[Any]:
     """Every frame that can be decoded and that belongs to the video, in the order in which they are shown."""
-    for packet in _packets(container):
+    for packet in packets_of(container):
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -195,34 +195,46 @@ def _decoded(container: Any) -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class _Index:
+class Index:
     """The frames of a file, from its packets.
 
     Attributes:
         n_frames: how many there are.
         times: time stamp of each, as they are shown; empty if they are not known.
+        packet_times: time stamp of each packet, in the order of the file; empty if they are not known.
+        keyframes: places of the packets that are decoded without others.
         expected: how many the container promises; more than there are in a file that was cut off.
     """
 
     n_frames: int
     times: list[int]
+    packet_times: list[int]
+    keyframes: list[int]
     expected: int
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        with _open(path) as container:
-            packets = [(packet.pts, packet.is_discard) for packet in _packets(container) if packet.size]
+        with opened(path) as container:
+            packets = [
+                (packet.pts, packet.is_discard, packet.is_keyframe)
+                for packet in packets_of(container)
+                if packet.size
+            ]
             stream = container.streams.video[0]
             promised = stream.frames
             # AVI has the times at which frames are decoded, which is another order if there are B-frames.
             timed = container.format.name != "avi" or not stream.codec_context.has_b_frames
         # A cut without re-encoding keeps packets that players do not show: marked, or before time 0.
-        shown = [time for time, discarded in packets if not discarded and (time is None or time >= 0)]
+        shown = [time for time, discarded, _ in packets if not discarded and (time is None or time >= 0)]
         times = sorted({time for time in shown if time is not None})
         hidden = len(packets) - len(shown)
+        known = timed and len(times) == len(shown)
+        packet_times = [time for time, _, _ in packets if time is not None]
         return cls(
             n_frames=len(shown),
-            times=times if timed and len(times) == len(shown) else [],
+            times=times if known else [],
+            packet_times=packet_times if known and len(packet_times) == len(packets) else [],
+            keyframes=[place for place, (_, _, key) in enumerate(packets) if key],
             expected=max(len(shown), promised - hidden),
         )
 
@@ -257,9 +269,9 @@ def _frames(path: Path, convert: Callable[[Any], Image]) -> Iterator[Image]:
 
 def _pictures(path: Path, convert: Callable[[Any], _Picture]) -> Iterator[_Picture | None]:
     """Every frame of the video, in its order; None for one that cannot be decoded."""
-    index = _Index.of(path)
+    index = Index.of(path)
     following = readable = 0
-    with _open(path) as container:
+    with opened(path) as container:
         for frame in _decoded(container):
             number = index.number(frame.pts, following)
             if not following <= number < index.n_frames:
@@ -280,6 +292,11 @@ def _pictures(path: Path, convert: Callable[[Any], _Picture]) -> Iterator[_Pictu
             index.expected,
             ", the unreadable ones between them are black" if readable < index.n_frames else "",
         )
+
+
+def upright_gray(frame: Any) -> Image:
+    """The luminance of a decoded frame, as it is shown."""
+    return _upright(_gray(frame), frame)
 
 
 def _upright(picture: Image, frame: Any) -> Image:
@@ -330,11 +347,15 @@ def _bgr(frame: Any) -> Image:
 
 
 def _images(folder: Path, mode: int) -> Iterator[Image]:
-    for path in image_files(folder):
-        image = cv2.imread(str(path), mode)
-        if image is None:
-            raise FileFormatError(f"{path} is not an image that can be read; make it again, or remove it")
-        yield image
+    return (read_image(path, mode) for path in image_files(folder))
+
+
+def read_image(path: Path, mode: int) -> Image:
+    """An image; `mode` is cv2's."""
+    image = cv2.imread(str(path), mode)
+    if image is None:
+        raise FileFormatError(f"{path} is not an image that can be read; make it again, or remove it")
+    return image
 
 
 def image_files(folder: Path) -> list[Path]:
