@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int32
 
+from anipose.draw.dots import Dots
 from anipose.draw.overlay import OUTLINE, SHIFT, Colour, Skeleton, mixed
 from anipose.io.yuv import ColourSpace, Plane, Yuv
 
@@ -47,18 +48,23 @@ class PoseOverlay:
         threshold: float,
         space: ColourSpace,
     ) -> None:
+        chains = [np.array(list(pairwise(chain)), int).reshape(-1, 2) for chain in skeleton.chains]
+        self._bones = np.concatenate([np.empty((0, 2), int), *chains])
+        ends = np.cumsum([0, *map(len, chains)]).tolist()
         self._chains = [
-            (np.array([[a, b] for a, b in pairwise(chain)]), space.tones(colour))
-            for chain, colour in zip(skeleton.chains, skeleton.colours, strict=True)
-            if len(chain) > 1
+            (slice(start, end), space.tones(colour))
+            for (start, end), colour in zip(pairwise(ends), skeleton.colours, strict=True)
         ]
         self._shown = np.zeros(len(skeleton.point_colours), bool)
         self._shown[shown] = True
-        self._shades = [_shades(colour, space) for colour in skeleton.point_colours]
+        # (keypoint, shade, plane)
+        self._shades = np.array([_shades(colour, space) for colour in skeleton.point_colours], np.uint16)
         self._outline = space.tones(OUTLINE)[0]
-        self._radius = radius_px
         self._width = max(1, round(0.66 * radius_px))
         self._threshold = threshold
+        ring = max(1.0, radius_px / 3)
+        self._dots = Dots.of(radius_px, ring=ring, outline=1.0, outline_tone=self._outline)
+        self._half_dots = Dots.of(radius_px / 2 + 0.25, ring=max(1.0, ring / 2))
 
     def draw(
         self, picture: Yuv, points: Float[np.ndarray, "keypoint 2"], scores: Float[np.ndarray, " keypoint"]
@@ -76,51 +82,35 @@ class PoseOverlay:
         scores = np.where(np.isnan(scores), 1.0, scores)
         used = seen & (scores >= self._threshold)
         points = np.where(seen[:, None], points, 0)
-        at = np.rint(points * 2**SHIFT).astype(np.int32)
         # The middle of the first sample of colour is between the first four pixels.
-        at_half = np.rint((points - 0.5) / 2 * 2**SHIFT).astype(np.int32)
-        self._draw_lines(picture, used, at, at_half)
-        level = np.rint(np.clip(scores, 0, 1) * N_SHADES).astype(int).tolist()
-        full, half = at.tolist(), at_half.tolist()
-        for number in np.flatnonzero(seen):
-            tones = self._shades[number][level[number]]
-            self._draw_point(picture, full[number], half[number], tones, hollow=not used[number])
+        points_half = (points - 0.5) / 2
+        self._draw_lines(picture, used, points, points_half)
+        level = np.rint(np.clip(scores, 0, 1) * N_SHADES).astype(int)
+        tones = self._shades[np.flatnonzero(seen), level[seen]].T
+        hollow = ~used[seen]
+        self._dots.draw((picture.y,), points[seen], tones[:1], hollow)
+        self._half_dots.draw((picture.u, picture.v), points_half[seen], tones[1:], hollow)
 
     def _draw_lines(
         self,
         picture: Yuv,
-        used: np.ndarray,
-        at: np.ndarray,
-        at_half: np.ndarray,
+        used: Bool[np.ndarray, " keypoint"],
+        points: Float[np.ndarray, "keypoint 2"],
+        points_half: Float[np.ndarray, "keypoint 2"],
     ) -> None:
-        chains = [(bones[used[bones].all(axis=1)], tones) for bones, tones in self._chains]
-        chains = [(bones, tones) for bones, tones in chains if len(bones)]
-        if not chains:
+        known = used[self._bones].all(axis=1)
+        if not known.any():
             return
+        full, half = (np.rint(at * 2**SHIFT).astype(np.int32)[self._bones] for at in (points, points_half))
         y, u, v = picture.planes
-        _polylines(y, at[np.concatenate([bones for bones, _ in chains])], self._outline, self._width + 2)
-        for bones, tones in chains:
-            _polylines(y, at[bones], tones[0], self._width)
-            for plane, tone in ((u, tones[1]), (v, tones[2])):
-                _polylines(plane, at_half[bones], tone, max(1, round(self._width / 2)))
-
-    def _draw_point(
-        self, picture: Yuv, at: list[int], at_half: list[int], tones: Colour, *, hollow: bool
-    ) -> None:
-        one = 2**SHIFT
-        radius = round(self._radius * one)
-        y, u, v = picture.planes
-        if hollow:
-            line = max(1, round(self._radius / 3))
-            cv2.circle(y, at, radius, self._outline, line + 2, cv2.LINE_AA, SHIFT)
-            cv2.circle(y, at, radius, tones[0], line, cv2.LINE_AA, SHIFT)
-            for plane, tone in ((u, tones[1]), (v, tones[2])):
-                cv2.circle(plane, at_half, radius // 2, tone, max(1, line // 2), cv2.LINE_AA, SHIFT)
-            return
-        cv2.circle(y, at, radius + one, self._outline, cv2.FILLED, cv2.LINE_AA, SHIFT)
-        cv2.circle(y, at, radius, tones[0], cv2.FILLED, cv2.LINE_AA, SHIFT)
-        for plane, tone in ((u, tones[1]), (v, tones[2])):
-            cv2.circle(plane, at_half, radius // 2 + one // 4, tone, cv2.FILLED, cv2.LINE_AA, SHIFT)
+        _polylines(y, full[known], self._outline, self._width + 2)
+        for chain, tones in self._chains:
+            here = known[chain]
+            if here.any():
+                _polylines(y, full[chain][here], tones[0], self._width)
+                ends = half[chain][here]
+                for plane, tone in ((u, tones[1]), (v, tones[2])):
+                    _polylines(plane, ends, tone, max(1, round(self._width / 2)))
 
 
 def _shades(colour: Colour, space: ColourSpace) -> list[Colour]:
@@ -128,5 +118,5 @@ def _shades(colour: Colour, space: ColourSpace) -> list[Colour]:
     return [space.tones(mixed(colour, OUTLINE, part)) for part in parts]
 
 
-def _polylines(plane: Plane, ends: np.ndarray, tone: int, width: int) -> None:
+def _polylines(plane: Plane, ends: Int32[np.ndarray, "line 2 2"], tone: int, width: int) -> None:
     cv2.polylines(plane, list(ends), False, tone, width, cv2.LINE_AA, SHIFT)
