@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.errors import ConfigError
+from anipose.io.chosen_frames import read_yuv_at
 from anipose.io.video import VideoInfo, probe, read_yuv
 from anipose.io.yuv import ColourSpace, Yuv
 
@@ -82,7 +82,9 @@ class Footage:
         following = numbers.start
         if self.path is not None:
             end = min(numbers.stop, self.n_frames)
-            for picture in islice(read_yuv(self.path), numbers.start, end, numbers.step):
+            wanted = range(numbers.start, end, numbers.step)
+            whole = wanted == range(self.n_frames)
+            for picture in read_yuv(self.path) if whole else read_yuv_at(self.path, wanted):
                 yield picture
                 following += numbers.step
         for _ in range(following, numbers.stop, numbers.step):

@@ -5,11 +5,11 @@ refers to are left out as well.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import cv2
@@ -17,13 +17,18 @@ import cv2
 from anipose.io.video import (
     Image,
     Index,
+    as_yuv,
     image_files,
     opened,
     packets_of,
     read_gray,
     read_image,
+    read_yuv,
     upright_gray,
 )
+from anipose.io.yuv import Yuv
+
+_Picture = TypeVar("_Picture")
 
 
 def read_gray_at(path: Path, numbers: Sequence[int]) -> Iterator[Image]:
@@ -31,22 +36,37 @@ def read_gray_at(path: Path, numbers: Sequence[int]) -> Iterator[Image]:
 
     Args:
         path: a video, or a folder of images.
-        numbers: of the frames, from 0, rising; for a folder, places in natural order.
+        numbers: of the frames, from 0, rising; for a folder, places in natural order, in any order.
     """
     if path.is_dir():
         files = image_files(path)
-        yield from (read_image(files[number], cv2.IMREAD_GRAYSCALE) for number in numbers)
+        return (read_image(files[number], cv2.IMREAD_GRAYSCALE) for number in numbers)
+    return _read_at(path, numbers, upright_gray, read_gray)
+
+
+def read_yuv_at(path: Path, numbers: Sequence[int]) -> Iterator[Yuv | None]:
+    """These frames, rising, of a video as `read_yuv` gives them."""
+    return _read_at(path, numbers, as_yuv, read_yuv)
+
+
+def _read_at(
+    path: Path,
+    numbers: Sequence[int],
+    convert: Callable[[Any], _Picture],
+    read_all: Callable[[Path], Iterator[_Picture]],
+) -> Iterator[_Picture]:
+    if not numbers:
         return
     index = Index.of(path)
     done = 0
-    for image in _sought(path, index, numbers) if index.packet_times else ():
-        yield image
+    for picture in _sought(path, index, numbers, convert) if index.packet_times else ():
+        yield picture
         done += 1
     # Files without time stamps or with damage are read frame by frame: what is missing is found out so only.
     rest = set(numbers[done:])
     if rest:
-        frames = islice(enumerate(read_gray(path)), max(rest) + 1)
-        yield from (image for number, image in frames if number in rest)
+        frames = islice(enumerate(read_all(path)), max(rest) + 1)
+        yield from (picture for number, picture in frames if number in rest)
 
 
 @dataclass
@@ -73,7 +93,9 @@ def _runs(index: Index, wanted: Sequence[int]) -> list[_Run]:
     return runs
 
 
-def _sought(path: Path, index: Index, numbers: Sequence[int]) -> Iterator[Image]:
+def _sought(
+    path: Path, index: Index, numbers: Sequence[int], convert: Callable[[Any], _Picture]
+) -> Iterator[_Picture]:
     """The frames; ends before the first one that the decoder does not give."""
     times = [index.times[number] for number in numbers]
     waiting = iter(times)
@@ -83,7 +105,7 @@ def _sought(path: Path, index: Index, numbers: Sequence[int]) -> Iterator[Image]
             if following is not None and frame.pts is not None and frame.pts > following:
                 return
             if frame.pts == following:
-                yield upright_gray(frame)
+                yield convert(frame)
                 following = next(waiting, None)
 
 

@@ -89,7 +89,7 @@ def probe(path: Path) -> VideoInfo:
             codec=stream.codec_context.name,
             rate=rate,
             times=index.varying_times(fps, float(stream.time_base)),
-            space=_yuv(first).space,
+            space=as_yuv(first).space,
         )
 
 
@@ -136,7 +136,7 @@ def read_bgr(path: Path) -> Iterator[Image]:
 
 def read_yuv(path: Path) -> Iterator[Yuv | None]:
     """Frames of a video as its codec has them, not to be changed; None where one cannot be decoded."""
-    return _pictures(path, _yuv)
+    return _pictures(path, as_yuv)
 
 
 @contextmanager
@@ -304,7 +304,7 @@ def _upright(picture: Image, frame: Any) -> Image:
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
-def _yuv(frame: Any) -> Yuv:
+def as_yuv(frame: Any) -> Yuv:
     """The frame as it is, where it is 8-bit yuv420p already, or converted by FFmpeg."""
     space = ColourSpace.of(frame)
     if frame.format.name not in ("yuv420p", "yuvj420p"):
@@ -352,7 +352,7 @@ def _images(folder: Path, mode: int) -> Iterator[Image]:
 
 def read_image(path: Path, mode: int) -> Image:
     """An image; `mode` is cv2's."""
-    image = cv2.imread(str(path), mode)
+    image: Image | None = cv2.imread(str(path), mode)
     if image is None:
         raise FileFormatError(f"{path} is not an image that can be read; make it again, or remove it")
     return image
