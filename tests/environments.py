@@ -103,9 +103,15 @@ PEER = Environment(
 
 DEEPLABCUT = Environment(
     "deeplabcut",
-    # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost.
-    ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5"),
+    # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost; onnx exports networks.
+    ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5", "onnx==1.23.2"),
 )
 
 # The last version that brings its models along.
 MEDIAPIPE = Environment("mediapipe", ("mediapipe==0.10.21",))
+
+# Of torchvision, the one that is made for this torch; sleap-nn alone would take the newest.
+SLEAP = Environment("sleap", ("torch==2.13.0", "torchvision==0.28.0", "sleap-nn==0.3.5"))
+
+COLMAP = Environment("colmap", ("pycolmap==4.2.1",))
+CALISCOPE = Environment("caliscope", ("caliscope==0.11.8",))

@@ -13,11 +13,13 @@ import pytest
 
 import environments
 from anipose.io.calibration import read_calibration, write_calibration
+from anipose.io.calibration_formats.registry import FORMATS
 from anipose.io.movement import write_companion
 from anipose.io.poses_2d import read_poses_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 from anipose.io.tables import SummaryPart, read_angles, write_summary
 from anipose.poses import Frame3D, Poses2D, Poses3D
+from synthetic import make_points, make_rig
 
 pytestmark = pytest.mark.slow
 
@@ -32,9 +34,9 @@ POSES_2D = Poses2D(
 )
 
 
-def _run(environment: str, script: str, folder: Path) -> Any:
+def _run(environment: str, script: str, folder: Path, *arguments: str) -> Any:
     """What a script prints in its last line."""
-    output = getattr(environments, environment).run(HERE / script, folder)
+    output = getattr(environments, environment).run(HERE / script, folder, *arguments)
     return json.loads(output.strip().splitlines()[-1])
 
 
@@ -138,3 +140,17 @@ def test_older_anipose(tmp_path: Path, shared_data: Path) -> None:
         written = read_poses_2d(tmp_path / f"peer_{name}.h5")
         assert written.keypoints == back.keypoints
         assert found[name] > 0.7 * back.points.size
+
+
+@pytest.mark.parametrize("name", ["colmap", "caliscope"])
+def test_calibrations(tmp_path: Path, name: str) -> None:
+    """The readers of the originals project with our exports to the same pixels."""
+    rig = make_rig(3)
+    points = make_points(50)
+    np.save(tmp_path / "points.npy", points)
+    FORMATS[name].write(tmp_path / FORMATS[name].TARGET, rig)
+
+    found = _run(name.upper(), "calibrations_read.py", tmp_path, name)
+
+    for camera in rig:
+        np.testing.assert_allclose(found[camera.name], camera.project(points), atol=1e-6)

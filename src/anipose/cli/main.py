@@ -23,7 +23,7 @@ from anipose.version import __version__
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-# Those of io/calibration_formats.py, which is not imported before it is needed.
+# Those of io/calibration_formats, which is not imported before it is needed.
 CALIBRATION_FORMATS = (
     "anipose",
     "caliscope",
@@ -252,9 +252,30 @@ def export_calibration(
     export_calibrations(_open(config_file, patterns, overrides), format_name)
 
 
+def _picture_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Width and height of what is written 1280x1024."""
+    if value is None:
+        return None
+    sides = value.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise click.BadParameter(f"{value!r} is no size; write it as 1280x1024")
+    return int(sides[0]), int(sides[1])
+
+
 @main.command("import-calibration", short_help="Use the calibration of another program")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--format", "format_name", type=click.Choice(CALIBRATION_FORMATS), help="If it is not told.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(CALIBRATION_FORMATS),
+    help="Where the content does not tell.",
+)
+@click.option(
+    "--size",
+    metavar="WIDTHxHEIGHT",
+    callback=_picture_size,
+    help="Size of the pictures in pixels, where SOURCE does not hold it.",
+)
 @click.option(
     "--to",
     "folder",
@@ -263,11 +284,13 @@ def export_calibration(
     help="The calibration folder; that of this folder if not given.",
 )
 @click.option("--force", is_flag=True, help="Replace a calibration that is there.")
-def import_calibration(source: Path, format_name: str | None, folder: Path, force: bool) -> None:
+def import_calibration(
+    source: Path, format_name: str | None, size: tuple[int, int] | None, folder: Path, force: bool
+) -> None:
     """Write the calibration in SOURCE as calibration/calibration.toml."""
     from anipose.cli.formats import import_calibration as run
 
-    run(source, folder / "calibration.toml", format_name, force=force)
+    run(source, folder / "calibration.toml", format_name, size=size, force=force)
 
 
 @main.group(short_help="Look for what is amiss before anything heavy")

@@ -10,36 +10,11 @@ from jaxtyping import UInt8
 
 from anipose.arrays import NDArray
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Inverted, draw
-from anipose.errors import ConfigError
 
-MM = {
-    "mm": 1.0,
-    "millimetre": 1.0,
-    "millimeter": 1.0,
-    "cm": 10.0,
-    "m": 1000.0,
-    "um": 1e-3,
-    "µm": 1e-3,
-    "in": 25.4,
-}
 POINTS_PER_MM = 72 / 25.4
 MARGIN_MM, TEXT_MM, RULER_MM = 12.0, 3.5, 100
 # Longer side of the picture.
 PICTURE_PX = 2000
-
-
-def in_mm(units: str) -> float:
-    """Millimetres per unit of the board.
-
-    Raises:
-        ConfigError: the unit is none that we know.
-    """
-    if units not in MM:
-        raise ConfigError(
-            f"calibration.units = {json.dumps(units)} is no unit that can be drawn; use one of "
-            f"{', '.join(MM)}"
-        )
-    return MM[units]
 
 
 def board_picture(board: Board) -> UInt8[np.ndarray, "height width"]:

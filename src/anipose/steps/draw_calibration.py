@@ -34,8 +34,9 @@ class DrawCalibration(Job):
         import cv2
 
         from anipose.board_recordings import configured_board
-        from anipose.draw.board_print import board_pdf, board_picture, in_mm
+        from anipose.draw.board_print import board_pdf, board_picture
         from anipose.io.files import write_bytes
+        from anipose.units import in_mm
 
         board = configured_board(self.table)
         given = {key: value for key, value in self.table.settings().items() if value is not None}
