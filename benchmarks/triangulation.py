@@ -23,7 +23,7 @@ import numpy as np
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
-from anipose.geometry.triangulation import refine, triangulate, triangulate_robust
+from anipose.geometry.triangulation import triangulate_best, triangulate_robust
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -120,7 +120,7 @@ def speeds(
         if name == "robust":
             found, seconds = timed(lambda c=cameras, p=pixels: triangulate_robust(c, p, threshold_px=7.5)[0])
         else:
-            found, seconds = timed(lambda c=cameras, p=pixels: refine(c, triangulate(c, p), p))
+            found, seconds = timed(lambda c=cameras, p=pixels: triangulate_best(c, p))
         ours = f"{np.nanmedian(np.linalg.norm(found - truth, axis=1)):.4f}"
         few = n_peer.get(n_cameras, 0)
         theirs = peer(cameras, pixels[:, :few], name) if few else None

@@ -273,6 +273,9 @@ class Triangulation(Table):
 
     max_gap: Frames | None = None
     """How long a keypoint may be out of sight for `optim` to fill in its way. When absent, any time."""
+    score_weighting: Switch = False
+    """Multiply the error of each view by the score of its point, where points are triangulated one by one, so
+    that surer views count more. Worth a try where scores tell much of how exact points are."""
 
     scale_smooth: Weight = 2
     """How strongly `optim` smooths over time, with the method "anipose". 0: not at all."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.synchrony import find_offsets
-from anipose.geometry.triangulation import refine, reprojection_errors, triangulate
+from anipose.geometry.triangulation import reprojection_errors, triangulate_best
 from anipose.poses import MultiviewPoses, Poses3D
 
 Array = NDArray[np.float64]
@@ -150,7 +150,7 @@ def _errors_without_each(
     for left_out, camera in enumerate(cameras.names):
         others = some.copy()
         others[left_out] = np.nan
-        points = refine(cameras, triangulate(cameras, others), others)
+        points = triangulate_best(cameras, others)
         errors = reprojection_errors(cameras, points, others)
         result[camera] = errors[np.isfinite(errors)]
     return result

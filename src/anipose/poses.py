@@ -99,6 +99,14 @@ class Candidates2D:
         """The candidate with the highest score of each keypoint."""
         return Poses2D(self.keypoints, *best_candidate(self.points, self.scores), self.scorer)
 
+    @property
+    def each(self) -> tuple[Poses2D, ...]:
+        """The first candidates, the second, ..."""
+        numbers = range(self.points.shape[2])
+        return tuple(
+            Poses2D(self.keypoints, self.points[:, :, n], self.scores[:, :, n], self.scorer) for n in numbers
+        )
+
     @classmethod
     def of(cls, poses: Poses2D) -> Self:
         """Points without an alternative."""

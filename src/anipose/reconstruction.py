@@ -1,7 +1,7 @@
 """From the points of several views to poses in space: where geometry meets names and settings."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,17 +10,21 @@ from jaxtyping import Bool, Float
 from anipose.arrays import NDArray
 from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
+from anipose.geometry.candidates import choose_candidates
 from anipose.geometry.frame import standard_frame
 from anipose.geometry.keypoints import require_keypoints
 from anipose.geometry.point_uncertainty import point_covariances
 from anipose.geometry.swaps import exchanged, find_swaps
 from anipose.geometry.trajectory import Trajectory, optimise_classic, optimise_map
 from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
-from anipose.poses import Frame3D, MultiviewPoses, Poses3D
+from anipose.poses import Frame3D, MultiviewPoses, Poses2D, Poses3D, best_candidate
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
+# No score counts for less, so that views do not vanish altogether.
+LEAST_SCORE = 0.01
+
 CamerasUsed = Bool[NDArray[np.bool_], "camera frame keypoint"]
 
 
@@ -98,6 +102,55 @@ def _warn_of_errors(poses: Poses3D, table: Triangulation, trial: str) -> None:
         )
 
 
+def consistent(
+    cameras: Cameras, views: Mapping[str, Sequence[Poses2D]], table: Triangulation
+) -> MultiviewPoses:
+    """The points of several views, of each the candidate that agrees with the other views.
+
+    Args:
+        cameras: those of the views, in their order.
+        views: the first, second, ... candidates of each camera. Those with a score below the threshold do
+            not take part; where there are no others, the one with the highest score stays.
+        table: the settings.
+    """
+    n_candidates = max(len(candidates) for candidates in views.values())
+    joined = [
+        MultiviewPoses.from_views({name: _candidate(found, number) for name, found in views.items()})
+        for number in range(n_candidates)
+    ]
+    if n_candidates == 1:
+        return joined[0]
+    points, scores = (
+        np.stack([j.points for j in joined], axis=3),
+        np.stack([j.scores for j in joined], axis=3),
+    )
+    good = (scores >= table.score_threshold) & np.isfinite(points).all(axis=-1)
+    choice = choose_candidates(
+        cameras,
+        np.where(good[..., None], points, np.nan),
+        scores,
+        threshold_px=table.reproj_error_threshold,
+    )[..., None]
+    best_points, best_scores = best_candidate(points, scores)
+    taken = np.take_along_axis(good, choice, axis=3)[..., 0]
+    point = np.take_along_axis(points, choice[..., None], axis=3)[..., 0, :]
+    score = np.take_along_axis(scores, choice, axis=3)[..., 0]
+    return replace(
+        joined[0],
+        points=np.where(taken[..., None], point, best_points),
+        scores=np.where(taken, score, best_scores),
+    )
+
+
+def _candidate(found: Sequence[Poses2D], number: int) -> Poses2D:
+    """One candidate; none where there are not so many."""
+    if number < len(found):
+        return found[number]
+    return replace(
+        found[0], points=np.full_like(found[0].points, np.nan), scores=np.full_like(found[0].scores, np.nan)
+    )
+
+
 @dataclass(frozen=True)
 class Swap:
     """A pair of keypoints that a camera had exchanged in some frames."""
@@ -157,11 +210,16 @@ def _each_alone(
     cameras: Cameras, good: MultiviewPoses, table: Triangulation
 ) -> tuple[Float[Array, "frame keypoint 3"], CamerasUsed]:
     """Every point of every frame for itself, in the world of the calibration, and its cameras."""
+    weights = np.maximum(np.nan_to_num(good.scores), LEAST_SCORE) ** 2 if table.score_weighting else None
     if table.ransac:
         return triangulate_robust(
-            cameras, good.points, threshold_px=table.reproj_error_threshold, min_cameras=table.min_cameras
+            cameras,
+            good.points,
+            threshold_px=table.reproj_error_threshold,
+            min_cameras=table.min_cameras,
+            weights=weights,
         )
-    points = triangulate(cameras, good.points, min_cameras=table.min_cameras)
+    points = triangulate(cameras, good.points, min_cameras=table.min_cameras, weights=weights)
     return points, np.logical_and(_seen(good), np.isfinite(points).all(axis=-1))
 
 

@@ -1,6 +1,7 @@
 """Triangulation of points with a known answer, degenerate cases by name, and existing 3D files."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,13 @@ from numpy.testing import assert_allclose
 
 from anipose.geometry.cameras import CHUNK, Camera, Cameras
 from anipose.geometry.least_squares import gauss_newton_step, solve_symmetric
-from anipose.geometry.triangulation import refine, reprojection_errors, triangulate, triangulate_robust
+from anipose.geometry.triangulation import (
+    refine,
+    reprojection_errors,
+    triangulate,
+    triangulate_best,
+    triangulate_robust,
+)
 from synthetic import FISHEYE_DISTORTIONS, PINHOLE_DISTORTIONS, make_points, make_rig, observe
 
 # Tests of robustness: noise 1 px, so that five standard deviations are about 6 px with two coordinates.
@@ -154,6 +161,19 @@ class TestRefine:
         # Chi square with 3 degrees of freedom: mean 3, and of 4000 of them good to 4 sigma = 0.16.
         assert mahalanobis.mean() == pytest.approx(3, abs=0.2)
 
+    @pytest.mark.parametrize("n_cameras", [2, 3, 6, 12])
+    def test_the_best_points_are_at_the_optimum(self, n_cameras):
+        """Within a thousandth of the error that the noise makes: 1.5 px are about 1 mm."""
+        rig, points = make_rig(n_cameras), make_points(2000)
+        pixels, _ = observe(rig, points, noise_px=1.5, missing=0.1)
+        found = triangulate_best(rig, pixels)
+        known = np.isfinite(found).all(axis=-1)
+        optimum = refine(rig, triangulate(rig, pixels), pixels, steps=5)
+        assert (known == np.isfinite(optimum).all(axis=-1)).all()
+        error = np.median(distances(found, points)[known])
+        assert np.median(distances(found, optimum)[known]) < 1e-3 * error
+        assert np.quantile(distances(found, optimum)[known], 0.99) < 0.02 * error
+
     def test_never_makes_a_point_worse(self):
         rig, points = make_rig(3), make_points(300)
         pixels, _ = observe(rig, points, noise_px=1)
@@ -186,7 +206,7 @@ class TestRobust:
         found, used = triangulate_robust(rig, pixels, threshold_px=8)
         known = np.isfinite(found).all(axis=-1)
         assert (used == np.isfinite(pixels).all(axis=-1))[:, known].all()
-        assert_allclose(found, refine(rig, triangulate(rig, pixels), pixels), atol=1e-12)
+        assert_allclose(found, triangulate_best(rig, pixels), atol=1e-12)
 
     @pytest.mark.parametrize("n_cameras", [3, 4, 6])
     @pytest.mark.parametrize("wrong_px", [15, 60, 400])
@@ -280,6 +300,44 @@ class TestRobust:
         once, again = (triangulate_robust(rig, pixels, threshold_px=THRESHOLD_PX) for _ in range(2))
         assert np.array_equal(once[0], again[0], equal_nan=True)
         assert np.array_equal(once[1], again[1])
+
+
+METHODS = {
+    "linear": triangulate,
+    "best": triangulate_best,
+    "robust": lambda *args, **more: triangulate_robust(*args, threshold_px=6.0, **more)[0],
+}
+
+
+class TestWeights:
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_a_camera_of_weight_2_counts_like_two(self, method):
+        rig = make_rig(4)
+        pixels, _ = observe(rig, make_points(300), noise_px=1)
+        twice = Cameras((*rig.cameras, replace(rig.cameras[1], name="again")))
+        weights = np.ones((4, 300))
+        weights[1] = 2
+        expected = method(twice, np.concatenate([pixels, pixels[1:2]]))
+        found = method(rig, pixels, weights=weights)
+        assert np.mean(distances(found, expected) < 1e-9) > 0.97  # the others have a view left out
+
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_only_their_ratios_count(self, method):
+        rig = make_rig(3)
+        pixels, _ = observe(rig, make_points(100).reshape(20, 5, 3), noise_px=1, outliers=0.1)
+        weights = np.full((3, 20, 5), 0.3)
+        assert_allclose(method(rig, pixels, weights=weights), method(rig, pixels), atol=1e-7)
+
+    def test_noisy_views_of_low_weight_hurt_less(self):
+        rig, points = make_rig(4), make_points(3000)
+        pixels, _ = observe(rig, points, noise_px=1)
+        rng = np.random.default_rng(3)
+        noisy = rng.random((4, 3000)) < 0.3
+        pixels[noisy] += rng.normal(0, 4, (noisy.sum(), 2))
+        weights = np.where(noisy, 1 / 17, 1.0)
+        for method in METHODS.values():
+            with_weights = np.median(distances(method(rig, pixels, weights=weights), points))
+            assert with_weights < 0.9 * np.median(distances(method(rig, pixels), points))
 
 
 def test_solving_symmetric_systems():

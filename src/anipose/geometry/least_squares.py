@@ -1,8 +1,8 @@
 """The small least-squares problems inside triangulation: three unknowns for each of many points.
 
 All arrays have the point last, (..., point), so that every operation runs along memory. A camera that
-does not see a point has weight 0 there, and zeros in place of NaN. Symmetric 3 x 3 matrices are their six
-numbers (00, 01, 02, 11, 12, 22).
+does not see a point has weight 0 there, and zeros in place of NaN; weights are those of squared errors.
+Symmetric 3 x 3 matrices are their six numbers (00, 01, 02, 11, 12, 22).
 """
 
 from dataclasses import dataclass
@@ -55,25 +55,41 @@ class Rays:
         x: normalised coordinate; 0 where not seen.
         y: normalised coordinate; 0 where not seen.
         seen: whether the camera sees the point.
+        weight: of the camera for the point; 0 where not seen.
     """
 
     cam_from_world: Float[Array, "camera 3 4"]
     x: Float[Array, "camera point"]
     y: Float[Array, "camera point"]
     seen: Bool[Mask, "camera point"]
+    weight: Float[Array, "camera point"]
 
     @classmethod
-    def of(cls, cameras: Cameras, pixels: Float[Array, "camera point 2"]) -> Self:
-        """NaN, and pixels to which no ray leads, are not seen."""
-        rays = np.stack([np.moveaxis(c.undistort(pixels[row]), -1, 0) for row, c in enumerate(cameras)])
-        seen = np.isfinite(rays[:, 0]) & np.isfinite(rays[:, 1])
-        return cls(
-            cameras.cam_from_world, np.where(seen, rays[:, 0], 0.0), np.where(seen, rays[:, 1], 0.0), seen
-        )
+    def of(
+        cls,
+        cameras: Cameras,
+        pixels: Float[Array, "camera point 2"],
+        weights: Float[Array, "camera point"] | None = None,
+    ) -> Self:
+        """NaN, and pixels to which no ray leads, are not seen; without weights all views count alike."""
+        rays = np.empty((2, *pixels.shape[:2]))
+        for row, camera in enumerate(cameras):
+            rays[:, row] = camera.undistort(pixels[row]).T
+        seen = np.isfinite(rays[0]) & np.isfinite(rays[1])
+        if not seen.all():
+            rays[:, ~seen] = 0.0
+        weight = seen * 1.0 if weights is None else np.where(seen, weights, 0.0)
+        return cls(cameras.cam_from_world, rays[0], rays[1], seen, weight)
 
     def pick(self, points: Bool[Mask, "point"]) -> Self:
         """These points only."""
-        return type(self)(self.cam_from_world, self.x[:, points], self.y[:, points], self.seen[:, points])
+        return type(self)(
+            self.cam_from_world,
+            self.x[:, points],
+            self.y[:, points],
+            self.seen[:, points],
+            self.weight[:, points],
+        )
 
     @property
     def normal_equations(self) -> Float[Array, "camera 9 point"]:
@@ -89,7 +105,12 @@ class Rays:
 
     @property
     def _features(self) -> Float[Array, "camera 4 point"]:
-        return np.stack([self.seen * 1.0, self.x, self.y, self.x**2 + self.y**2], axis=1)
+        features = np.empty((len(self.x), 4, self.x.shape[1]))
+        features[:, 0] = self.weight
+        np.multiply(self.weight, self.x, out=features[:, 1])
+        np.multiply(self.weight, self.y, out=features[:, 2])
+        np.add(features[:, 1] * self.x, features[:, 2] * self.y, out=features[:, 3])
+        return features
 
     @property
     def _system_from_features(self) -> Float[Array, "camera 9 4"]:
@@ -107,16 +128,20 @@ class Rays:
     def residuals(
         self, points: Float[Array, "3 point"]
     ) -> tuple[Float[Array, "point"], Float[Array, "3 point"]]:
-        """Sum of squares of the residuals of all equations, and their gradient (half of it)."""
+        """Weighted sum of squares of the residuals of all equations, and its gradient (half of it)."""
         n_cameras, n_points = self.x.shape
         R, t = self.cam_from_world[..., :3], self.cam_from_world[..., 3:]
         in_camera = (R.reshape(-1, 3) @ points).reshape(n_cameras, 3, n_points) + t
-        by_axis = np.zeros_like(in_camera)
-        rx = (self.x * in_camera[:, 2] - in_camera[:, 0]) * self.seen
-        ry = (self.y * in_camera[:, 2] - in_camera[:, 1]) * self.seen
-        by_axis[:, 0], by_axis[:, 1], by_axis[:, 2] = -rx, -ry, self.x * rx + self.y * ry
-        gradient = R.reshape(-1, 3).T @ by_axis.reshape(3 * n_cameras, n_points)
-        return (rx * rx + ry * ry).sum(axis=0), gradient
+        by_axis = np.empty_like(in_camera)
+        rx = in_camera[:, 0] - self.x * in_camera[:, 2]
+        ry = in_camera[:, 1] - self.y * in_camera[:, 2]
+        np.multiply(rx, self.weight, out=by_axis[:, 0])
+        np.multiply(ry, self.weight, out=by_axis[:, 1])
+        squares = (rx * by_axis[:, 0] + ry * by_axis[:, 1]).sum(axis=0)
+        np.multiply(self.x, by_axis[:, 0], out=by_axis[:, 2])
+        by_axis[:, 2] += self.y * by_axis[:, 1]
+        np.negative(by_axis[:, 2], out=by_axis[:, 2])
+        return squares, R.reshape(-1, 3).T @ by_axis.reshape(3 * n_cameras, n_points)
 
     def null_vectors(self) -> Float[Array, "3 point"]:
         """The homogeneous least-squares point by singular value decomposition: slow, and always right."""
@@ -135,12 +160,14 @@ def gauss_newton_step(
     pixels: Float[Array, "camera point 2"],
     used: Bool[Mask, "camera point"],
     *,
+    weights: Float[Array, "camera point"] | None = None,
     scale_px: float = np.inf,
 ) -> tuple[Float[Array, "3 point"], Float[Array, "camera point"]]:
     """The step that lessens the squared distances e^2 in the picture, and e^2 where the step begins.
 
-    Distances count by Geman-McClure's weight 1 / (1 + (e / scale_px)^2)^2. The step is 0 for a point that
-    is not determined; e^2 is NaN where there is no observation or the camera cannot picture the point.
+    Squares count by their weights, without weights all alike, times Geman-McClure's weight
+    1 / (1 + (e / scale_px)^2)^2. The step is 0 for a point that is not determined; e^2 is NaN where there is
+    no observation or the camera cannot picture the point.
     """
     A, b = np.zeros((6, points.shape[1])), np.zeros((3, points.shape[1]))
     squares = np.empty(used.shape)
@@ -154,12 +181,60 @@ def gauss_newton_step(
             a, c, d = (np.where(valid, term, 0.0) for term in (a, c, d))
         scale_u, scale_v = camera.matrix[0, 0] * inverse_z, camera.matrix[1, 1] * inverse_z
         by_pixel, curvatures = (scale_u * du, scale_v * dv), (scale_u * scale_u, scale_v * scale_v)
-        if np.isfinite(scale_px):
-            weights = 1 / (1 + (du * du + dv * dv) / scale_px**2) ** 2
-            by_pixel = by_pixel[0] * weights, by_pixel[1] * weights
-            curvatures = curvatures[0] * weights, curvatures[1] * weights
+        if weights is not None or np.isfinite(scale_px):
+            weight = 1.0 if weights is None else weights[row]
+            weight = weight / (1 + (du * du + dv * dv) / scale_px**2) ** 2
+            by_pixel = by_pixel[0] * weight, by_pixel[1] * weight
+            curvatures = curvatures[0] * weight, curvatures[1] * weight
         slope, block = of_one_camera(x, y, (a, c, d), by_pixel, curvatures)
         b += camera.rotation_matrix.T @ slope
         A += turn_blocks(camera.rotation_matrix) @ block
     step = solve_symmetric(A, b)
     return np.where(np.isfinite(step), step, 0.0), squares
+
+
+def gauss_newton(
+    cameras: Cameras,
+    points: Float[Array, "3 point"],
+    pixels: Float[Array, "camera point 2"],
+    used: Bool[Mask, "camera point"],
+    *,
+    steps: int,
+    weights: Float[Array, "camera point"] | None = None,
+) -> tuple[Float[Array, "3 point"], Float[Array, "camera point"]]:
+    """Some steps with the used cameras, kept only where they help; and squared distances in all views."""
+    better, first_squares = points, np.empty(0)
+    for number in range(steps):
+        step, squares = gauss_newton_step(cameras, better, pixels, used, weights=weights)
+        first_squares = squares if number == 0 else first_squares
+        better = better + step
+    squares = squared_distances(cameras, better, pixels)
+    weight = used if weights is None else np.where(used, weights, 0.0)
+    worse = ~(_total(squares, weight) < _total(first_squares, weight))
+    if worse.any():
+        better = np.where(worse, points, better)
+        squares[:, worse] = first_squares[:, worse]
+    return better, squares
+
+
+def squared_distances(
+    cameras: Cameras, points: Float[Array, "3 point"], pixels: Float[Array, "camera point 2"]
+) -> Float[Array, "camera point"]:
+    """Of each projection from what was seen; NaN where either is not there."""
+    squares = np.empty(pixels.shape[:2])
+    for row, camera in enumerate(cameras):
+        difference = camera.project(points.T)
+        difference -= pixels[row]
+        difference *= difference
+        np.add(difference[:, 0], difference[:, 1], out=squares[row])
+    return squares
+
+
+def _total(
+    squares: Float[Array, "camera point"], weight: Bool[Mask, "camera point"] | Float[Array, "camera point"]
+) -> Float[Array, "point"]:
+    """Sum over the used cameras; inf where one of them cannot picture the point."""
+    total = np.zeros(squares.shape[1])
+    for row, of_camera in zip(squares, weight, strict=True):
+        total += np.where(of_camera > 0, row * of_camera, 0.0)
+    return np.where(np.isfinite(total), total, np.inf)

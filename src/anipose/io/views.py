@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from anipose.config import Camera
-from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_2d import read_candidates_2d, read_poses_2d
 from anipose.poses import Poses2D
 
 
@@ -17,5 +17,18 @@ def read_views(paths: Mapping[str, Path], cameras: Mapping[str, Camera]) -> dict
     """
     return {
         name: read_poses_2d(path).shifted(cameras[name].corner).advanced(cameras[name].frame_offset)
+        for name, path in paths.items()
+    }
+
+
+def read_candidates(
+    paths: Mapping[str, Path], cameras: Mapping[str, Camera]
+) -> dict[str, tuple[Poses2D, ...]]:
+    """As `read_views`, with all the candidates of the tracker: the first, the second, ... of each camera."""
+    return {
+        name: tuple(
+            poses.shifted(cameras[name].corner).advanced(cameras[name].frame_offset)
+            for poses in read_candidates_2d(path).each
+        )
         for name, path in paths.items()
     }

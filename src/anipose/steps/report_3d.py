@@ -77,10 +77,9 @@ class Report3D(Job):
         from anipose.io.calibration import read_calibration
         from anipose.io.files import write_text
         from anipose.io.poses_3d import read_poses_3d
-        from anipose.io.views import read_views
+        from anipose.io.views import read_candidates
         from anipose.pose_figures import TrialPoses, pose_figures
-        from anipose.poses import MultiviewPoses
-        from anipose.reconstruction import put_right
+        from anipose.reconstruction import consistent, put_right
 
         calibrated = read_calibration(self.calibration)
         trials = []
@@ -92,9 +91,9 @@ class Report3D(Job):
             }
             if len(files) < 2:
                 continue
-            seen = MultiviewPoses.from_views(read_views(files, self.cameras))
+            cameras = calibrated.subset(list(files))
+            seen = consistent(cameras, read_candidates(files, self.cameras), self.triangulation)
             seen = seen.above(self.triangulation.score_threshold)
-            cameras = calibrated.subset(seen.cameras)
             right, swaps = put_right(cameras, seen, self.triangulation)
             trials.append(
                 TrialPoses(

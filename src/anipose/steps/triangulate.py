@@ -16,6 +16,7 @@ KEYS = (
     "score_threshold",
     "min_cameras",
     "ransac",
+    "score_weighting",
     "fix_swaps",
     "optim",
     "reproj_error_threshold",
@@ -82,9 +83,8 @@ class Triangulate(Job):
         from anipose.io.calibration import read_calibration
         from anipose.io.movement import write_companion
         from anipose.io.poses_3d import write_poses_3d
-        from anipose.io.views import read_views
-        from anipose.poses import MultiviewPoses
-        from anipose.reconstruction import reconstruct
+        from anipose.io.views import read_candidates
+        from anipose.reconstruction import consistent, reconstruct
         from anipose.trial_checks import (
             common_rate,
             tell_keypoints,
@@ -97,11 +97,12 @@ class Triangulate(Job):
         trial = self.poses_3d.stem
         names = usable_cameras(trial, tuple(self.poses_2d), calibrated.names, self.calibration)
         tell_sizes(self.videos, self.cameras, {camera.name: camera.size for camera in calibrated})
-        views = read_views({name: self.poses_2d[name] for name in names}, self.cameras)
-        tell_lengths(trial, {name: view.n_frames for name, view in views.items()})
-        tell_keypoints(trial, {name: view.keypoints for name, view in views.items()})
-        seen = MultiviewPoses.from_views(views)
-        found = reconstruct(calibrated.subset(names), seen, self.triangulation, trial=trial)
+        views = read_candidates({name: self.poses_2d[name] for name in names}, self.cameras)
+        tell_lengths(trial, {name: found[0].n_frames for name, found in views.items()})
+        tell_keypoints(trial, {name: found[0].keypoints for name, found in views.items()})
+        cameras = calibrated.subset(names)
+        seen = consistent(cameras, views, self.triangulation)
+        found = reconstruct(cameras, seen, self.triangulation, trial=trial)
         write_poses_3d(self.poses_3d, found.poses)
         if self.companion is not None:
             write_companion(
