@@ -1,7 +1,7 @@
 """The errors of a calibration, of every corner and of every frame, and of the session's tracked points."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,10 @@ import numpy as np
 from anipose.board_recordings import configured_board, joined, without
 from anipose.config import Calibration, Camera
 from anipose.geometry.board_errors import BoardErrors, board_errors
+from anipose.geometry.cameras import Cameras
 from anipose.geometry.moved_cameras import MIN_CAMERAS, camera_fits
+from anipose.geometry.transforms import rotation_vector
+from anipose.geometry.triangulation import reprojection_errors, triangulate
 from anipose.io.calibration import read_calibration
 from anipose.io.detections import read_detections
 from anipose.io.files import write_text
@@ -27,50 +30,88 @@ def write_board_errors(
     *,
     corners: Path,
     frames: Path,
+    boards: Mapping[str, Path],
 ) -> None:
-    """Write a line per corner, and a line per frame and camera."""
+    """Write the errors of the boards in the calibration videos.
+
+    Args:
+        detections: recording -> camera -> corners that were found.
+        rejected: name of a file of detections -> frames that do not count.
+        corners: a line per corner.
+        frames: a line per frame and camera.
+        boards: recording -> a line per frame, with all corners in 3D, as the older Anipose has it.
+    """
     board = configured_board(table)
-    seen = joined(
-        [
-            {
-                camera: without(read_detections(path), rejected.get(path.name, ()))
-                for camera, path in views.items()
-            }
-            for views in detections.values()
-        ]
-    )
-    found = board_errors(read_calibration(calibration), seen, board.points, board.symmetries)
-    write_text(
-        corners, "\n".join(["camera,frame,corner,x,y,error_x,error_y,error", *_corner_lines(found)]) + "\n"
-    )
-    write_text(
-        frames,
-        "\n".join(["camera,frame,n_corners,error_median,error_95,error_max", *_frame_lines(found)]) + "\n",
-    )
+    recordings = {
+        recording: {
+            camera: without(read_detections(path), rejected.get(path.name, ()))
+            for camera, path in views.items()
+        }
+        for recording, views in detections.items()
+    }
+    cameras = read_calibration(calibration)
+    found = board_errors(cameras, joined([*recordings.values()]), board.points, board.symmetries)
+    corner_lines = ["recording,camera,frame,corner,x,y,error_x,error_y,error"]
+    frame_lines = ["recording,camera,frame,n_corners,error_median,error_95,error_max"]
+    start = 0
+    for recording, views in recordings.items():
+        end = start + max(one.n_frames for one in views.values())
+        part = found.between(start, end)
+        corner_lines += [f"{recording},{line}" for line in _corner_lines(part)]
+        frame_lines += [f"{recording},{line}" for line in _frame_lines(part)]
+        write_text(boards[recording], "\n".join(_board_lines(part, cameras.subset(found.names))) + "\n")
+        start = end
+    write_text(corners, "\n".join(corner_lines) + "\n")
+    write_text(frames, "\n".join(frame_lines) + "\n")
 
 
-def _corner_lines(found: BoardErrors) -> list[str]:
-    lines = []
+def _corner_lines(found: BoardErrors) -> Iterator[str]:
     for camera, frame, corners, errors in zip(
         found.camera, found.frame, found.corners, found.errors, strict=True
     ):
         for corner in np.flatnonzero(np.isfinite(corners[:, 0])):
             values = [*corners[corner], *errors[corner], np.linalg.norm(errors[corner])]
-            shown = ",".join(f"{value:.4f}" if np.isfinite(value) else "" for value in values)
-            lines.append(f"{found.names[camera]},{frame},{corner},{shown}")
-    return lines
+            yield f"{found.names[camera]},{frame},{corner},{_cells(values, '.4f')}"
 
 
-def _frame_lines(found: BoardErrors) -> list[str]:
-    lines = []
+def _frame_lines(found: BoardErrors) -> Iterator[str]:
     for camera, frame, errors in zip(found.camera, found.frame, found.errors, strict=True):
         lengths = np.linalg.norm(errors, axis=-1)
         lengths = lengths[np.isfinite(lengths)]
         if len(lengths):
             figures = (np.median(lengths), np.quantile(lengths, 0.95), lengths.max())
-            shown = ",".join(f"{value:.4f}" for value in figures)
-            lines.append(f"{found.names[camera]},{frame},{len(lengths)},{shown}")
-    return lines
+            yield f"{found.names[camera]},{frame},{len(lengths)},{_cells(figures, '.4f')}"
+
+
+def _board_lines(found: BoardErrors, cameras: Cameras) -> Iterator[str]:
+    """Corners triangulated, their mean error and number of cameras, and the board as each camera has it.
+
+    Columns and their order are those of the older Anipose, `calibration_errors.py`.
+    """
+    frames, row = np.unique(found.frame, return_inverse=True)
+    n_corners = found.corners.shape[1]
+    seen = np.full((len(cameras), len(frames), n_corners, 2), np.nan)
+    poses = np.full((len(cameras), len(frames), 3, 2), np.nan)
+    seen[found.camera, row] = found.corners
+    poses[found.camera, row, :, 0] = rotation_vector(found.cam_from_board[:, :, :3])
+    poses[found.camera, row, :, 1] = found.cam_from_board[:, :, 3]
+    points = triangulate(cameras, seen)
+    errors = reprojection_errors(cameras, points, seen)
+    n_cameras = np.isfinite(errors).sum(axis=0).astype(float)
+    n_cameras[n_cameras == 0] = np.nan
+    mean = np.nansum(errors, axis=0) / n_cameras
+
+    names = [f"corner_{n}_{what}" for n in range(n_corners) for what in ("x", "y", "z", "error", "ncams")]
+    names += [f"cam_{camera}_{what}{axis}" for camera in cameras.names for axis in "xyz" for what in "rt"]
+    yield ",".join([*names, "fnum"])
+    for number, frame in enumerate(frames):
+        corners = np.column_stack([points[number], mean[number], n_cameras[number]])
+        yield f"{_cells([*corners.ravel(), *poses[:, number].ravel()], '.8g')},{frame}"
+
+
+def _cells(values: Iterable[float], form: str) -> str:
+    """Numbers with commas between; empty for NaN."""
+    return ",".join(format(value, form) if np.isfinite(value) else "" for value in values)
 
 
 def write_pose_errors(

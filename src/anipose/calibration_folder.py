@@ -43,6 +43,20 @@ class CalibrationFolder:
         return self.folder / "calibration.toml"
 
     @property
+    def by_board(self) -> Path:
+        """What the videos of the board give: the calibration, or what is refined with the animal."""
+        if self.config.calibration.animal_calibration:
+            return self.folder / "calibration-board.toml"
+        return self.file
+
+    @property
+    def start(self) -> Path | None:
+        """The calibration that the animal refines; None if there is none but that of the user."""
+        if self.recordings:
+            return self.by_board
+        return None if self.initial == self.file else self.initial
+
+    @property
     def report(self) -> Path:
         """What there is to know of the calibration, as a page for a browser."""
         return self.folder / "report.html"
@@ -72,6 +86,10 @@ class CalibrationFolder:
         """The errors of every frame."""
         return self.folder / "errors_frames.csv"
 
+    def recording_errors(self, recording: str) -> Path:
+        """The corners in 3D and their errors, frame by frame."""
+        return self.folder / f"{recording or self.owner.name}.csv"
+
     @property
     def videos(self) -> tuple[Path, ...]:
         """All videos of the board."""
@@ -81,6 +99,10 @@ class CalibrationFolder:
     def detections(self, video: Path) -> Path:
         """Where the board corners found in a video are kept."""
         return self.folder / f"detections.{self._name(video)}.csv"
+
+    def first_look(self, video: Path) -> Path:
+        """Where the board corners of a first look at some frames of a video are kept."""
+        return self.folder / "first-look" / f"{self._name(video)}.csv"
 
     def board_pictures(self, video: Path) -> Path:
         """The folder with a picture of every board found in a video, to be looked at."""
@@ -106,7 +128,7 @@ def calibration_at(
     config = layers.at(folder).config
     videos = board_videos_in(folder / config.pipeline.calibration_videos, config)
     found = CalibrationFolder(folder, config, {}, layers.root, {})
-    if not videos and not found.file.is_file():
+    if not videos and not found.file.is_file() and not _starts_elsewhere(found):
         return None
     by_stem(videos)
     stems = [stem_of(video) for video in videos]
@@ -129,6 +151,13 @@ def calibration_at(
         if camera is not None:
             of_lenses[camera] = (*of_lenses.get(camera, ()), video)
     return CalibrationFolder(folder, config, recordings, layers.root, of_lenses)
+
+
+def _starts_elsewhere(calibration: CalibrationFolder) -> bool:
+    """Whether a calibration is made here from that of `calibration_init`, with the animal alone."""
+    table = calibration.config.calibration
+    here = calibration.owner == calibration.root or calibration.folder.is_dir()
+    return here and table.animal_calibration and table.calibration_init is not None
 
 
 def board_stems(calibration: CalibrationFolder) -> list[str]:

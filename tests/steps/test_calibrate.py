@@ -6,10 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted, draw
 from anipose.draw.board_print import board_pdf
+from anipose.geometry.transforms import rotation_matrix
 from anipose.io.calibration import read_calibration
 from anipose.io.detections import BoardDetections, read_detections, write_detections
 from projects import anipose
@@ -151,9 +153,32 @@ def test_errors_of_every_corner_and_frame(tmp_path: Path) -> None:
     root = film(tmp_path, BOARD)
     assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
     lines = (calibration_of(root) / "errors_frames.csv").read_text().splitlines()
-    assert lines[0] == "camera,frame,n_corners,error_median,error_95,error_max"
+    assert lines[0] == "recording,camera,frame,n_corners,error_median,error_95,error_max"
     assert len(lines) == 1 + 2 * 12
-    assert all(float(line.split(",")[3]) < 0.5 for line in lines[1:])
+    assert all(float(line.split(",")[4]) < 0.5 for line in lines[1:])
+
+
+def test_errors_as_the_older_program_has_them(tmp_path: Path) -> None:
+    """A file per recording, named like it, with its columns in its order (its `calibration_errors.py`)."""
+    root = film(tmp_path, BOARD)
+    assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
+    table = pd.read_csv(calibration_of(root) / "board.csv")
+    n_corners = len(BOARD.points)
+    names = [f"corner_{n}_{what}" for n in range(n_corners) for what in ("x", "y", "z", "error", "ncams")]
+    names += [f"cam_{c}_{what}" for c in "AB" for what in ("rx", "tx", "ry", "ty", "rz", "tz")]
+    assert list(table.columns) == [*names, "fnum"]
+    assert table["fnum"].tolist() == list(range(12))
+    both = table[[f"corner_{n}_ncams" for n in range(n_corners)]].to_numpy()
+    assert set(np.unique(both[np.isfinite(both)])) == {2.0}
+    errors = table[[f"corner_{n}_error" for n in range(n_corners)]].to_numpy()
+    assert np.nanmedian(errors) < 0.2
+    # The corners lie where the pose of the board in camera A has them: the world is camera A.
+    first = table.iloc[5]
+    rotation = rotation_matrix(first[[f"cam_A_r{axis}" for axis in "xyz"]].to_numpy(float))
+    expected = BOARD.points @ rotation.T + first[[f"cam_A_t{axis}" for axis in "xyz"]].to_numpy(float)
+    found = first[[f"corner_{n}_{axis}" for n in range(n_corners) for axis in "xyz"]].to_numpy(float)
+    seen = np.isfinite(found.reshape(-1, 3)[:, 0])
+    assert np.linalg.norm(found.reshape(-1, 3) - expected, axis=1)[seen].max() < 2  # of boards 200 mm wide
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,7 @@ from anipose.geometry.bundle import Rig, Views, residuals
 from anipose.geometry.calibration_start import board_candidates, usable_views, views_of
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.held_out import fit_boards
+from anipose.geometry.transforms import compose
 
 Array = NDArray[np.float64]
 
@@ -27,6 +29,7 @@ class BoardErrors:
         camera, frame: (view,), number of the camera, and of the frame.
         corners: (view, corner, 2), pixels; NaN where not seen.
         errors: (view, corner, 2), projection minus corner, pixels; NaN where not seen.
+        cam_from_board: (view, 3, 4), of the board that fits all views of the frame best.
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,19 @@ class BoardErrors:
     frame: Int[NDArray[np.int64], "view"]
     corners: Float[Array, "view corner 2"]
     errors: Float[Array, "view corner 2"]
+    cam_from_board: Float[Array, "view 3 4"]
+
+    def between(self, start: int, end: int) -> Self:
+        """Those of the frames from `start` to before `end`, counted from `start`."""
+        kept = (self.frame >= start) & (self.frame < end)
+        return replace(
+            self,
+            camera=self.camera[kept],
+            frame=self.frame[kept] - start,
+            corners=self.corners[kept],
+            errors=self.errors[kept],
+            cam_from_board=self.cam_from_board[kept],
+        )
 
 
 def board_errors(
@@ -66,7 +82,9 @@ def board_errors(
     np.put_along_axis(corners, symmetries[numbering][..., None], views.corners, axis=1)
     views = Views(views.camera, views.frame, corners)
     rig = fit_boards(replace(rig, world_from_board=boards), views, points)
-    return BoardErrors(names, views.camera, frames[views.frame], corners, residuals(rig, views, points))
+    poses = compose(rig.cam_from_world[views.camera], rig.world_from_board[views.frame])
+    errors = residuals(rig, views, points)
+    return BoardErrors(names, views.camera, frames[views.frame], corners, errors, poses)
 
 
 def intrinsics_of(camera: Camera) -> Float[Array, "9"]:

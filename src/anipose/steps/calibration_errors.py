@@ -17,11 +17,13 @@ class CalibrationErrors(Job):
 
     command: ClassVar[str] = "calibration-errors"
     works_on: ClassVar[str] = WORKS_ON
+    version: ClassVar[int] = 2
 
     calibration: Input[Path]
     detections: Input[Mapping[str, Mapping[str, Path]]]
     frames: Output[Path]
     corners: Output[Path]
+    boards: Output[Mapping[str, Path]]
     board: config.Calibration
     rejected: Mapping[str, tuple[int, ...]]
 
@@ -30,13 +32,17 @@ class CalibrationErrors(Job):
         for calibration in project.calibrations:
             if calibration.recordings:
                 yield cls(
-                    calibration=calibration.file,
+                    calibration=calibration.by_board,
                     detections={
                         recording: {camera: calibration.detections(video) for camera, video in views.items()}
                         for recording, views in calibration.recordings.items()
                     },
                     frames=calibration.frame_errors,
                     corners=calibration.corner_errors,
+                    boards={
+                        recording: calibration.recording_errors(recording)
+                        for recording in calibration.recordings
+                    },
                     board=calibration.config.calibration.only(*BOARD_KEYS),
                     rejected=rejected_boards(calibration),
                 )
@@ -51,6 +57,7 @@ class CalibrationErrors(Job):
             self.rejected,
             corners=self.corners,
             frames=self.frames,
+            boards=self.boards,
         )
 
 
