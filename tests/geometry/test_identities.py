@@ -1,0 +1,130 @@
+"""Identities across views and time, on animals with known ones."""
+
+import numpy as np
+import pytest
+
+from anipose.geometry.identities import gathered, in_space, match_identities
+from anipose.geometry.triangulation import triangulate, triangulate_robust
+from several_animals import Scene, make_scene, share_right
+
+THRESHOLD_PX = 5.0
+
+
+def _matched(scene: Scene, n_animals: int | None = None) -> np.ndarray:
+    n_animals = scene.truth.shape[1] if n_animals is None else n_animals
+    return match_identities(scene.cameras, scene.pixels, scene.scores, n_animals, threshold_px=THRESHOLD_PX)
+
+
+def _share_assigned(scene: Scene, slots: np.ndarray) -> float:
+    return float((slots >= 0).sum() / np.isfinite(scene.pixels).all(axis=-1).any(axis=-1).sum())
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize(("n_animals", "n_cameras"), [(2, 2), (2, 3), (3, 2), (3, 6), (6, 4)])
+def test_crossing_animals_that_trackers_confuse(n_animals: int, n_cameras: int, lasting: bool) -> None:
+    scene = make_scene(n_animals, n_cameras, lasting=lasting, seed=3)
+    slots = _matched(scene)
+    assert share_right(scene, slots) > 0.995
+    assert _share_assigned(scene, slots) > 0.995
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("n_animals", "n_cameras"), [(2, 2), (2, 4), (3, 3), (3, 6), (4, 8)])
+def test_long_recordings(n_animals: int, n_cameras: int, seed: int) -> None:
+    scene = make_scene(n_animals, n_cameras, n_frames=5000, seed=seed)
+    assert share_right(scene, _matched(scene)) > 0.995
+
+
+def test_points_are_as_good_as_those_of_single_animals() -> None:
+    scene = make_scene(3, 6)
+    slots = _matched(scene)
+    errors = []
+    right = np.argsort(scene.animals, axis=2).swapaxes(0, 1)
+    for which in (slots, right):
+        points, _ = triangulate_robust(
+            scene.cameras, gathered(scene.pixels, which), threshold_px=THRESHOLD_PX
+        )
+        distances = np.stack([np.linalg.norm(points - scene.truth[:, [a]], axis=-1) for a in range(3)])
+        errors.append(float(np.nanmean(np.fmin.reduce(distances))))
+    assert errors[0] == pytest.approx(errors[1], rel=0.02)
+
+
+def test_points_in_space_are_those_of_triangulation() -> None:
+    scene = make_scene(2, 3, n_frames=20, confused=0.0)
+    right = np.argsort(scene.animals, axis=2).swapaxes(0, 1)
+    expected = triangulate(scene.cameras, gathered(scene.pixels, right))
+    np.testing.assert_array_equal(in_space(scene.cameras, scene.pixels, right), expected)
+
+
+def test_the_same_every_time() -> None:
+    scene = make_scene(3, 3, n_frames=200)
+    np.testing.assert_array_equal(_matched(scene), _matched(scene))
+
+
+def test_without_confusion_instances_stay() -> None:
+    """Clean animals: every view's instance is the same animal in all frames."""
+    scene = make_scene(2, 3, noise_px=0.5, outliers=0.0, out_of_view=0.0, confused=0.0)
+    slots = _matched(scene)
+    assert (slots == slots[0]).all()
+    assert share_right(scene, slots) == 1.0
+
+
+def test_an_animal_that_nobody_sees_for_a_while_gets_its_number_back() -> None:
+    scene = make_scene(2, 3, outliers=0.0, out_of_view=0.0, confused=0.0)
+    gone = np.take_along_axis(np.ones((3, 600, 2), dtype=bool), scene.animals, axis=2) & (scene.animals == 1)
+    gone[:, :200] = gone[:, 400:] = False
+    scene.pixels[gone] = np.nan
+    slots = _matched(scene)
+    assert share_right(scene, slots) > 0.995
+    assert ((slots >= 0).any(axis=1).sum(axis=1)[200:400] == 1).all()
+
+
+def test_more_instances_than_animals() -> None:
+    """A false detection in one view is nobody."""
+    scene = make_scene(2, 4, outliers=0.0, out_of_view=0.0, confused=0.0)
+    rng = np.random.default_rng(0)
+    ghost = np.full((4, 600, 1, 12, 2), np.nan)
+    ghost[2] = rng.uniform(0, 1000, (600, 1, 1, 2)) + rng.normal(0, 20, (600, 1, 12, 2))
+    with_ghost = Scene(
+        scene.cameras,
+        scene.truth,
+        np.concatenate([ghost, scene.pixels], axis=2),
+        np.concatenate([np.full((4, 600, 1), 2), scene.animals], axis=2),
+    )
+    slots = _matched(with_ghost, n_animals=2)
+    assert share_right(with_ghost, slots) > 0.995
+
+
+def test_points_of_one_keypoint() -> None:
+    scene = make_scene(2, 4, n_keypoints=1, outliers=0.0, noise_px=0.5)
+    assert share_right(scene, _matched(scene)) > 0.98
+
+
+def test_nothing_to_match() -> None:
+    scene = make_scene(2, 3, n_frames=10)
+    scene.pixels[:] = np.nan
+    assert (_matched(scene) == -1).all()
+    empty = Scene(scene.cameras, scene.truth[:0], scene.pixels[:, :0], scene.animals[:, :0])
+    assert _matched(empty).shape == (0, 3, 2)
+
+
+def test_one_view_only() -> None:
+    """Nothing is known of space: animals are what the one tracker says."""
+    scene = make_scene(2, 3, n_frames=100, confused=0.0, out_of_view=0.0)
+    scene.pixels[1:] = np.nan
+    slots = _matched(scene)
+    assert (slots[:, 1:] == -1).all()
+    assert (slots[:, 0] == slots[0, 0]).all()
+    assert sorted(slots[0, 0].tolist()) == [0, 1]
+
+
+def test_infinite_and_unscored_points_count_for_nothing() -> None:
+    scene = make_scene(2, 3, n_frames=100)
+    scene.pixels[0, ::7] = np.inf
+    scores = scene.scores
+    scores[1, ::5] = np.nan
+    slots = match_identities(scene.cameras, scene.pixels, scores, 2, threshold_px=THRESHOLD_PX)
+    assert (slots[::7, 0] == -1).all()
+    assert (slots[::5, 1] == -1).all()
+    assert share_right(scene, slots) > 0.98
