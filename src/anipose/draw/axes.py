@@ -112,8 +112,8 @@ class Room:
         draw_segments(canvas, np.stack([start, end])[None], EDGE, max(1, round(size[1] / 500)))
         height = max(9.0, size[1] / 52)
         pixels, _ = view.project(ticks, size)
+        draw_segments(canvas, np.stack([pixels, pixels + 0.4 * height * away], axis=1), EDGE)
         for value, pixel in zip(sign * values, pixels, strict=True):
-            draw_segments(canvas, np.stack([pixel, pixel + 0.4 * height * away])[None], EDGE)
             number = f"{value + 0.0:.6g}"
             put_text(canvas, number, pixel + 0.6 * height * away, height=height, colour=INK, anchor=away)
         title = f"{'xyz'[data_axis]} ({self.unit})"

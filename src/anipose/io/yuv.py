@@ -22,6 +22,9 @@ LIMITED_RANGE, FULL_RANGE = 1, 2
 # Length of a line is a multiple of this, bytes.
 _ALIGNMENT = 128
 
+# A colour difference in limited range, by that in full range.
+_LIMITED = np.rint(128 + (np.arange(256) - 128.0) * 224 / 255).astype(np.uint8)
+
 # Parts of red and blue in the brightness.
 _WEIGHTS = {BT709: (0.2126, 0.0722), BT601: (0.299, 0.114)}
 
@@ -175,6 +178,6 @@ def _bt601(image: Plane) -> tuple[Plane, Plane, Plane]:
     height, width = image.shape[:2]
     half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     y = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)[:height]
-    offset, matrix = _from_bgr(ColourSpace())
-    chroma = cv2.transform(half, np.column_stack([matrix[1:], offset[1:]]))
-    return y, chroma[..., 0], chroma[..., 1]
+    # In full range, and v before u.
+    chroma = cv2.LUT(cv2.cvtColor(half, cv2.COLOR_BGR2YCrCb), _LIMITED)
+    return y, chroma[..., 2], chroma[..., 1]
