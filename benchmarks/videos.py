@@ -147,6 +147,7 @@ def main() -> None:
                 labeling=labeling,
                 labeling3d=Labeling3D(),
                 threshold=0.5,
+                frame_offsets={},
             )
 
         def transcode_all() -> None:

@@ -55,3 +55,23 @@ def test_what_is_before_the_excerpt_is_not_decoded(tmp_path: Path) -> None:
 
 def test_blank_without_a_video() -> None:
     assert list(Footage.of(None).pictures(range(3, 6))) == [None, None, None]
+
+
+@pytest.mark.parametrize("late", [-3, 0, 4])
+def test_a_camera_that_started_at_another_time(tmp_path: Path, late: int) -> None:
+    """Frame 0 of the trial is frame `late` of the file."""
+    footage = Footage.of(encode(tmp_path / "a.mp4", options={"g": "12", "bf": "2"})).advanced(late)
+    assert footage.n_frames == N_FRAMES - late
+    for wanted in (range(N_FRAMES), range(2, 20, 3)):
+        pictures = list(footage.pictures(wanted))
+        numbers = [None if picture is None else number_of(picture.y) for picture in pictures]
+        assert numbers == [n + late if 0 <= n + late < N_FRAMES else None for n in wanted]
+    assert footage.seconds(5) == pytest.approx(0.2)
+
+
+def test_times_of_a_varying_rate_start_with_the_trial(tmp_path: Path) -> None:
+    times = [0, 40, 80, 240, 280, 320, 500, *range(540, 540 + 40 * (N_FRAMES - 7), 40)]
+    footage = Footage.of(encode(tmp_path / "a.mkv", times=times))
+    assert footage.advanced(2).seconds(4) == pytest.approx(0.42, abs=1e-3)
+    mean = (times[-1] - times[0]) / 1000 / (N_FRAMES - 1)
+    assert footage.advanced(-2).seconds(5) == pytest.approx(2 * mean + 0.24, abs=1e-3)

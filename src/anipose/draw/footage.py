@@ -1,7 +1,7 @@
 """The frames of a view that a film shows, at their numbers, whether or not there are pictures of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,9 +57,10 @@ class Footage:
         path: where it is; None if there is none.
         size: (width, height), pixels.
         rate: frames per second; None if nobody knows.
-        n_frames: number of frames in the file.
+        n_frames: number of the frame after the last.
         times: seconds to each frame, where the rate varies.
         space: how it has its colours.
+        first: number in the file of the frame 0 here; negative if the video begins later.
     """
 
     path: Path | None
@@ -68,6 +69,7 @@ class Footage:
     n_frames: int = 0
     times: NDArray[np.float64] | None = None
     space: ColourSpace = ColourSpace()  # noqa: RUF009  # it is frozen
+    first: int = 0
 
     @classmethod
     def of(cls, path: Path | None, size: tuple[int, int] = DEFAULT_SIZE) -> "Footage":
@@ -77,18 +79,29 @@ class Footage:
         info: VideoInfo = probe(path)
         return cls(path, (info.width, info.height), info.rate, info.n_frames, info.times, info.space)
 
+    def advanced(self, n_frames: int) -> "Footage":
+        """The same video, so many frames earlier, as `Poses2D.advanced`."""
+        times = self.times
+        if times is not None:
+            known = np.arange(len(times))
+            numbers = np.arange(n_frames, len(times))
+            step = (times[-1] - times[0]) / (len(times) - 1)
+            times = np.interp(numbers, known, times) + np.minimum(numbers, 0) * step
+            times = times - times[0] if len(times) > 1 else None
+        n_left = max(0, self.n_frames - n_frames)
+        return replace(self, first=self.first + n_frames, n_frames=n_left, times=times)
+
     def pictures(self, numbers: range) -> Iterator[Yuv | None]:
-        """The frames with these numbers; None for what is missing, damaged, or past the end."""
-        following = numbers.start
-        if self.path is not None:
-            end = min(numbers.stop, self.n_frames)
-            wanted = range(numbers.start, end, numbers.step)
-            whole = wanted == range(self.n_frames)
-            for picture in read_yuv(self.path) if whole else read_yuv_at(self.path, wanted):
-                yield picture
-                following += numbers.step
-        for _ in range(following, numbers.stop, numbers.step):
-            yield None
+        """The frames with these numbers; None for what is missing, damaged, or before or past the video."""
+        there = [number for number in numbers if -self.first <= number < self.n_frames]
+        read: Iterator[Yuv | None] = iter(())
+        if self.path is not None and there:
+            in_file = [number + self.first for number in there]
+            whole = len(in_file) == in_file[-1] + 1 == self.n_frames + self.first
+            read = read_yuv(self.path) if whole else read_yuv_at(self.path, in_file)
+        known = set(there)
+        for number in numbers:
+            yield next(read, None) if number in known else None
 
     def seconds(self, number: int) -> float | None:
         """Time of a frame from the start of the video."""

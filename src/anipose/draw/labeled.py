@@ -103,12 +103,14 @@ def label_trial(
     labeling: Labeling,
     labeling3d: Labeling3D,
     threshold: float,
+    frame_offsets: Mapping[str, int],
 ) -> None:
     """Write the video of all the views of a trial, its 3D poses, and angles.
 
     Args:
         videos: camera -> footage, where there is some.
-        poses_2d: camera -> points.
+        poses_2d: camera -> points, in the frames of its footage.
+        frame_offsets: camera -> number of its frame that shows frame 0 of the trial, if that is not 0.
         angles: name -> (frame,), degrees; and the numbers of these frames; None: no curves.
         what: what the points are called.
     """
@@ -122,6 +124,10 @@ def label_trial(
             camera: source if source.path is not None else replace(source, size=clock.size)
             for camera, source in footage.items()
         }
+    late = {camera: frame_offsets.get(camera, 0) for camera in footage}
+    footage = {camera: source.advanced(late[camera]) for camera, source in footage.items()}
+    poses_2d = {camera: points.advanced(late[camera]) for camera, points in poses_2d.items()}
+    clock = next((source for source in footage.values() if source.path is not None), clock)
     points = _by_frame(poses_3d.points, poses_3d.frame_numbers)
     n_frames = max(
         len(points),

@@ -106,6 +106,8 @@ class VideoPane:
     def _tell_blank(self, part: Yuv, number: int) -> None:
         if self._footage.path is None:
             why = "no video"
+        elif number < -self._footage.first:
+            why = "the video begins later"
         elif number >= self._footage.n_frames:
             why = "the video ends before"
         else:

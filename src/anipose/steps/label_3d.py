@@ -35,7 +35,9 @@ class _LabelScene(Job):
         for session in project.sessions:
             for trial in session.trials_3d:
                 for poses_3d, labeled in cls._made_from(trial):
-                    videos = (view.video for view in trial.views.values())
+                    # In step with the trial where possible: its times are those of the poses.
+                    views = sorted(trial.views.values(), key=lambda view: view.settings.frame_offset != 0)
+                    videos = (view.video for view in views)
                     yield cls(
                         poses_3d=poses_3d,
                         calibration=session.calibration_file,
@@ -113,6 +115,7 @@ class LabelCombined(Job):
     triangulation: config.Triangulation
     units: str
     filtered: bool
+    cameras: Mapping[str, config.Camera]
 
     @classmethod
     def plan(cls, project: Project) -> Iterator[Self]:
@@ -131,6 +134,7 @@ class LabelCombined(Job):
                     triangulation=session.config.triangulation.only("score_threshold", "axes"),
                     units=session.config.calibration.units,
                     filtered=session.config.filter.enabled,
+                    cameras={c: view.settings.only("frame_offset") for c, view in trial.views.items()},
                 )
 
     def run(self) -> None:
@@ -153,6 +157,7 @@ class LabelCombined(Job):
             labeling=self.labeling,
             labeling3d=self.labeling3d,
             threshold=self.triangulation.score_threshold,
+            frame_offsets={name: camera.frame_offset for name, camera in self.cameras.items()},
         )
 
 
