@@ -1,6 +1,7 @@
 """Converting videos without losing, adding or moving a frame."""
 
 import logging
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import av
 
 from anipose.errors import FileFormatError
 from anipose.io.ahead import ahead
+from anipose.io.encoders import Encoder, EncoderError, first_working
 from anipose.io.files import atomic_path
-from anipose.io.video import count_frames, probe, read_yuv
-from anipose.io.video_writer import VideoWriter, hardware_encoder
+from anipose.io.video import VideoInfo, count_frames, probe, read_yuv
+from anipose.io.video_writer import VideoWriter
 from anipose.io.yuv import Yuv, even
 
 logger = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ UNKNOWN_RATE = Fraction(30)
 
 
 def convert_video(
-    source: Path, target: Path, *, quality: int, speed: float = 1.0, on_hardware: bool = False
+    source: Path, target: Path, *, quality: int, speed: float = 1.0, encoders: Sequence[Encoder] = ()
 ) -> None:
     """Write a video as H.264 with 8 bits per colour in an mp4, which everything plays.
 
@@ -32,18 +34,30 @@ def convert_video(
     Args:
         quality: CRF of x264, 0 to 51.
         speed: how many times faster it plays.
-        on_hardware: encode on the graphics card, if it can.
+        encoders: the first of them that works is used, and x264 if none does, or if it fails on the way.
 
     Raises:
         FileFormatError: nothing of the source can be decoded, or the result has not as many frames.
         FileAccessError: a file cannot be read or written.
     """
     info = probe(source)
-    encoder = (hardware_encoder() if on_hardware else None) or "libx264"
-    if on_hardware and encoder == "libx264":
-        logger.warning("no graphics card here encodes H.264: conversion.encoder = 'hardware' has no effect")
-    size = info.width, info.height
+    size = even((info.width, info.height))
+    encoder = first_working(encoders, size, quality)
+    if encoder is not None:
+        try:
+            _convert(source, target, info, quality, speed, encoder)
+        except EncoderError as error:
+            logger.warning("%s; x264 does it instead", error)
+        else:
+            return
+    _convert(source, target, info, quality, speed, None)
+
+
+def _convert(
+    source: Path, target: Path, info: VideoInfo, quality: int, speed: float, encoder: Encoder | None
+) -> None:
     rate = (info.rate or UNKNOWN_RATE) * Fraction(speed).limit_denominator(10000)
+    size = info.width, info.height
     writer = VideoWriter(
         target,
         rate,

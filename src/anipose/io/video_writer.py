@@ -1,7 +1,6 @@
 """Writing videos: H.264 in an mp4, which every browser, player and library opens."""
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +11,10 @@ import av
 import cv2
 
 from anipose.errors import FileFormatError
+from anipose.io.encoders import Encoder, EncoderError, reason, x264
 from anipose.io.files import atomic_path
 from anipose.io.video import Image, count_frames
 from anipose.io.yuv import FULL_RANGE, LIMITED_RANGE, ColourSpace, Yuv, even
-
-logger = logging.getLogger(__name__)
 
 # Time stamps of videos without a constant rate, per second: a multiple of all usual rates.
 TICKS = 90000
@@ -31,14 +29,6 @@ REPRODUCIBLE_WIDTH = 128
 
 # Frames that x264 works on at once. The number is fixed, since the bytes depend on it.
 ENCODER_THREADS = 2
-
-# Encoders in graphics cards, and how each is told a quality from 0 to 51, as in `crf`.
-HARDWARE: Mapping[str, Mapping[str, str]] = {
-    "h264_nvenc": {"rc": "vbr", "cq": "{quality}", "preset": "p5", "b": "0"},
-    "h264_qsv": {"global_quality": "{quality}", "preset": "medium"},
-    "h264_amf": {"rc": "cqp", "qp_i": "{quality}", "qp_p": "{quality}"},
-    "h264_videotoolbox": {"q": "{quality}"},
-}
 
 
 class VideoWriter:
@@ -55,7 +45,7 @@ class VideoWriter:
         preset: of x264, from ultrafast to veryslow: size of the file against time.
         space: how colours are written.
         timed: whether `write_yuv` is given the time of each frame, instead of a constant rate.
-        encoder: FFmpeg's name of the encoder.
+        encoder: another one than x264.
     """
 
     def __init__(
@@ -68,7 +58,7 @@ class VideoWriter:
         preset: str = "veryfast",
         space: ColourSpace | None = None,
         timed: bool = False,
-        encoder: str = "libx264",
+        encoder: Encoder | None = None,
     ) -> None:
         self._path = path
         self._rate = min(Fraction(fps).limit_denominator(1001), Fraction(MAX_RATE))
@@ -76,10 +66,9 @@ class VideoWriter:
         self._space = space or ColourSpace()
         self._time_base = Fraction(1, TICKS) if timed else 1 / self._rate
         self._timed = timed
-        self._encoder = encoder
         tree = {} if size[0] % REPRODUCIBLE_WIDTH == 0 else {"mbtree": "0"}
-        quality = HARDWARE.get(encoder, {"crf": "{quality}", "preset": preset, **tree})
-        self._options = {key: value.format(quality=crf) for key, value in quality.items()}
+        self._encoder = encoder or x264(preset, **tree)
+        self._quality = crf
         self.n_frames = 0
 
     def __enter__(self) -> Self:
@@ -98,16 +87,17 @@ class VideoWriter:
         muxer = {"fflags": "+bitexact", "movflags": "+faststart"}
         with atomic_path(self._path) as partial:
             with av.open(str(partial), "w", format="mp4", options=muxer) as container:
-                stream = container.add_stream(self._encoder, rate=self._rate, options=self._options)
+                options = dict(self._encoder.options(self._quality))
+                stream = container.add_stream(self._encoder.name, rate=self._rate, options=options)
                 stream.width, stream.height = even(self._size)
-                stream.pix_fmt = "yuv420p"
+                stream.pix_fmt = self._encoder.pix_fmt
                 stream.codec_context.time_base = self._time_base
                 stream.codec_context.thread_count = ENCODER_THREADS
                 stream.codec_context.colorspace = self._space.matrix
                 stream.codec_context.color_range = FULL_RANGE if self._space.full_range else LIMITED_RANGE
                 self._container, self._stream = container, stream
                 yield
-                container.mux(stream.encode(None))
+                container.mux(self._encoded(None))
             written = count_frames(partial) if self.n_frames else 0
             if written != self.n_frames:
                 raise FileFormatError(
@@ -138,19 +128,15 @@ class VideoWriter:
         frame: Any = picture.frame
         frame.time_base = self._time_base
         frame.pts = self.n_frames if seconds is None else round(seconds * TICKS)
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(self._encoded(frame))
         self.n_frames += 1
 
-
-def hardware_encoder() -> str | None:
-    """The first encoder in a graphics card that works here."""
-    for name in HARDWARE:
+    def _encoded(self, frame: Any) -> Any:
+        """Packets; without a frame, those that the encoder has held back."""
         try:
-            context = av.CodecContext.create(name, "w")
-            context.width, context.height, context.pix_fmt = 256, 256, "yuv420p"
-            context.time_base = Fraction(1, 25)
-            context.open()
-        except (av.error.FFmpegError, ValueError):
-            continue
-        return name
-    return None
+            return self._stream.encode(frame)
+        except av.error.FFmpegError as error:
+            raise EncoderError(
+                f"{self._encoder.name} cannot encode frame {self.n_frames} of {self._path} "
+                f"({reason(error)}); nothing was written"
+            ) from error

@@ -35,10 +35,11 @@ class ConvertOriginal(Job):
 
     def run(self) -> None:
         from anipose.io.conversion import convert_video
+        from anipose.io.encoders import HARDWARE
 
         table = self.conversion
-        hardware = table.encoder == "hardware"
-        convert_video(self.original, self.video, quality=table.quality, on_hardware=hardware)
+        encoders = HARDWARE if table.encoder == "hardware" else ()
+        convert_video(self.original, self.video, quality=table.quality, encoders=encoders)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +68,11 @@ class ConvertForBrowsers(Job):
 
     def run(self) -> None:
         from anipose.io.conversion import convert_video, copy_pictures, is_playable
+        from anipose.io.encoders import HARDWARE
 
         speed, table = self.converted_video_speed, self.conversion
         if speed == 1 and is_playable(self.video):
             copy_pictures(self.video, self.converted)
             return
-        hardware = table.encoder == "hardware"
-        convert_video(self.video, self.converted, quality=table.quality, speed=speed, on_hardware=hardware)
+        encoders = HARDWARE if table.encoder == "hardware" else ()
+        convert_video(self.video, self.converted, quality=table.quality, speed=speed, encoders=encoders)
