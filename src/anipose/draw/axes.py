@@ -70,7 +70,8 @@ class Room:
             np.array([[*left, self.low[2]], [*left, self.high[2]]]),
         ]
         for axis, edge in enumerate(edges):
-            self._draw_axis(canvas, view, axis, edge)
+            # Where the axes of the floor meet, the number of the first would be below that of the second.
+            self._draw_axis(canvas, view, axis, edge, left_out=corner[1] if axis == 1 else np.nan)
         return canvas
 
     def _at(self, floor: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
@@ -87,8 +88,10 @@ class Room:
         pixels, _ = view.project(self._at(np.concatenate(lines)), canvas.shape[1::-1])
         draw_segments(canvas, pixels, GRID)
 
-    def _draw_axis(self, canvas: Picture, view: View, axis: int, edge: Float[np.ndarray, "2 3"]) -> None:
-        """An edge with numbers, on the side that is turned away from the middle of the room."""
+    def _draw_axis(
+        self, canvas: Picture, view: View, axis: int, edge: Float[np.ndarray, "2 3"], left_out: float
+    ) -> None:
+        """An edge with numbers but for one, on the side that is turned away from the middle of the room."""
         size = canvas.shape[1::-1]
         data_axis = int(np.argmax(np.abs(self.shown_from_data[axis])))
         sign = self.shown_from_data[axis, data_axis]
@@ -113,8 +116,10 @@ class Room:
         height = max(9.0, size[1] / 52)
         pixels, _ = view.project(ticks, size)
         draw_segments(canvas, np.stack([pixels, pixels + 0.4 * height * away], axis=1), EDGE)
-        for value, pixel in zip(sign * values, pixels, strict=True):
-            number = f"{value + 0.0:.6g}"
+        for value, pixel in zip(values, pixels, strict=True):
+            if abs(value - left_out) < step / 2:
+                continue
+            number = f"{sign * value + 0.0:.6g}"
             put_text(canvas, number, pixel + 0.6 * height * away, height=height, colour=INK, anchor=away)
         title = f"{'xyz'[data_axis]} ({self.unit})"
         at = (start + end) / 2 + 3.0 * height * away if axis < 2 else end - np.array([0, 0.7 * height])

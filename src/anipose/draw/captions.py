@@ -93,13 +93,12 @@ class LegendPane:
             put_text(caption, text, (0.8 * height, row * height), height=height, colour=tone)
 
 
-def put_shadowed(part: Yuv, text: str, at: tuple[float, float], height: float) -> None:
-    """Bright text with a dark edge, readable on any footage."""
-    dark, bright = (part.space.tones(colour)[0] for colour in (GROUND, BRIGHT))
-    for shift in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-        put_text(part.y, text, (at[0] + shift[0], at[1] + shift[1]), height=height, colour=dark)
-    put_text(part.y, text, at, height=height, colour=bright)
-    columns = slice(int(at[0] / 2), int((at[0] + text_width(text, height)) / 2) + 1)
-    rows = slice(max(0, int((at[1] - height / 2) / 2)), int((at[1] + height / 2) / 2) + 1)
-    for plane in (part.u, part.v):
-        plane[rows, columns] = 128
+def put_title(part: Yuv, text: str, height: float) -> None:
+    """Bright text on a dark label in the corner, readable on any footage."""
+    dark, bright = (part.space.tones(colour) for colour in (GROUND, BRIGHT))
+    columns = 2 * round((text_width(text, height) + 0.8 * height) / 2)
+    rows = 2 * round(1.5 * height / 2)
+    label = part.y[:rows, :columns], part.u[: rows // 2, : columns // 2], part.v[: rows // 2, : columns // 2]
+    for plane, tone in zip(label, dark, strict=True):
+        plane[...] = tone
+    put_text(label[0], text, (0.4 * height, 0.75 * height), height=height, colour=bright[0])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from anipose.arrays import NDArray
 from anipose.draw.axes import Room
-from anipose.draw.captions import DIM, line_height, put_shadowed
+from anipose.draw.captions import DIM, line_height, put_title
 from anipose.draw.film import Pictures
 from anipose.draw.footage import Footage
 from anipose.draw.overlay import Colour, Skeleton
@@ -101,7 +101,7 @@ class VideoPane:
             self._overlay.draw(part, points, self._poses.scores[number])
         if self._title:
             height = line_height(1.6 * part.size[1])
-            put_shadowed(part, self._title, (0.5 * height, 0.9 * height), height)
+            put_title(part, self._title, height)
 
     def _tell_blank(self, part: Yuv, number: int) -> None:
         if self._footage.path is None:

@@ -1,7 +1,7 @@
 """Drawing tracked keypoints into the colour planes of a video, with their scores.
 
-A point is as bright as its score is high, and hollow where the score is too low for the point to be used;
-lines join only points that are used.
+A point is as bright as its score is high. Where the score is too low for the point to be used, it is hollow,
+and bright again, as a thin dark ring is lost on dark footage; lines join only points that are used.
 """
 
 from itertools import pairwise
@@ -85,7 +85,7 @@ class PoseOverlay:
         # The middle of the first sample of colour is between the first four pixels.
         points_half = (points - 0.5) / 2
         self._draw_lines(picture, used, points, points_half)
-        level = np.rint(np.clip(scores, 0, 1) * N_SHADES).astype(int)
+        level = np.rint(np.where(used, np.clip(scores, 0, 1), 1) * N_SHADES).astype(int)
         tones = self._shades[np.flatnonzero(seen), level[seen]].T
         hollow = ~used[seen]
         self._dots.draw((picture.y,), points[seen], tones[:1], hollow)

@@ -55,7 +55,7 @@ class TracePane:
         return names + 5.2 * height, size[0] - 1.2 * height, 0.8 * height, size[1] - 0.8 * height
 
     def _text(self, size: tuple[int, int]) -> float:
-        return float(np.clip(size[1] / 9, 12, 30))
+        return float(np.clip(size[1] / 11, 12, 30))
 
     def _drawn(self, page: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         image = np.empty((size[1], size[0], 3), np.uint8)
