@@ -258,7 +258,7 @@ ANGLE = "should be a list of names: [a, b, c], or a form (flex, axis, cross-axis
         ("filter.type = ['medfilt', 'medfilt']", 'names "medfilt" more than once'),
         ("labeling.scheme = ['a', 'b']", "should be a list of lists of keypoints"),
         ("calibration.board_type = 'dots'", 'should be "aruco", "charuco" or "checkerboard"'),
-        ("calibration.board_size = [6]", "should be two whole numbers [columns, rows], each at least 2"),
+        ("calibration.board_size = [6]", "should be two whole numbers [columns, rows], each at least 1"),
         ("calibration.board_marker_bits = 8", "should be 4, 5, 6 or 7"),
         ("calibration.board_marker_length = 0", "should be a number above 0"),
         ("nesting = -2", "should be a whole number, at least -1"),
@@ -514,7 +514,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
         st.lists(names, min_size=2, max_size=2, unique=True), max_size=3
     ),
     "an odd whole number, or 0 for off": st.one_of(st.just(0), st.integers(0, 50).map(lambda n: 2 * n + 1)),
-    "two whole numbers [columns, rows], each at least 2": st.lists(
+    "two whole numbers [columns, rows], each at least 1": st.lists(
         st.integers(2, 400), min_size=2, max_size=2
     ),
     "two whole numbers [width, height], from 64 to 4096": st.lists(

@@ -30,6 +30,8 @@ def board_faults(
             "board_marker_separation_length": marker_separation,
         },
     }[board_type]
+    if board_type == "aruco" and list(board_size) == [1, 1]:
+        del lengths["board_marker_separation_length"]
     for key, length in lengths.items():
         if length is None:
             faults.append(f"{key} is missing; measure it on the printed board; {kind} has one.")

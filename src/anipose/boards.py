@@ -365,6 +365,8 @@ def make_board(
         return Checkerboard(columns, rows, square_length)
     if board_type == "charuco" and square_length is not None and marker_length is not None:
         return CharucoBoard(columns, rows, square_length, marker_length, marker_bits, dictionary_size, legacy)
-    if marker_length is None or marker_separation is None:
+    if marker_length is None:
         raise AssertionError("lengths were checked above")
-    return ArucoBoard(columns, rows, marker_length, marker_separation, marker_bits, dictionary_size)
+    # A single marker has no gap to another.
+    separation = marker_separation or 0.0
+    return ArucoBoard(columns, rows, marker_length, separation, marker_bits, dictionary_size)

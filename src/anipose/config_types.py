@@ -231,8 +231,8 @@ Extensions = Annotated[
     Says('the end of a file name, such as "mp4", or a list of them'),
 ]
 BoardSize = Annotated[
-    tuple[Annotated[Integer, Ge(2)], Annotated[Integer, Ge(2)]],
-    Says("two whole numbers [columns, rows], each at least 2"),
+    tuple[Annotated[Integer, Ge(1)], Annotated[Integer, Ge(1)]],
+    Says("two whole numbers [columns, rows], each at least 1"),
 ]
 Matrix3 = Annotated[
     tuple[tuple[Number, Number, Number], tuple[Number, Number, Number], tuple[Number, Number, Number]],

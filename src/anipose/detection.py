@@ -67,7 +67,7 @@ def usable(
     corners: Float[np.ndarray, "corner 2"], points: Float[np.ndarray, "corner 3"]
 ) -> Float[np.ndarray, "corner 2"]:
     """The same corners, or only NaN if they do not fix a homography from the board to the picture."""
-    if fixes_homography(points[np.isfinite(corners[:, 0])]):
+    if fixes_homography(points[np.isfinite(corners[:, 0])], n_corners=len(points)):
         return corners
     return np.full_like(corners, np.nan)
 

@@ -85,6 +85,7 @@ def open_project(
     """Read the configuration and look what is there.
 
     Args:
+    needs_sessions: bool = True,
         start: the experiment, or any folder below it: then only that part is worked on.
         config_file: the experiment's config.toml, if it is not in `start` or above.
         overrides: `--set` options, KEY=VALUE.
@@ -93,16 +94,17 @@ def open_project(
     Raises:
         ConfigError: the experiment's config.toml cannot be used.
         ProjectError: there is no config.toml, no session, or none that fits the patterns.
+        needs_sessions: whether an experiment without sessions is an error.
     """
     start = start.resolve()
     main = config_file.resolve() if config_file is not None else _find_main_config(start)
     loaded = load_config([main], overrides)
     layers = ConfigLayers(main, _root(loaded.config, main), tuple(overrides))
     folders = find_session_folders(layers.root, loaded.config)
-    if not folders:
+    if not folders and needs_sessions:
         raise ProjectError(explain_no_sessions(layers.root, loaded.config) + _other_config(main, start))
     chosen = [folder for folder in folders if _is_chosen(folder, layers.root, start, patterns)]
-    if not chosen:
+    if folders and not chosen:
         wanted = "named " + " or ".join(patterns) if patterns else f"in {start}"
         names = ", ".join(str(folder.relative_to(layers.root)) for folder in folders[:8])
         raise ProjectError(f"there is no session {wanted}; the sessions of {layers.root} are: {names}")

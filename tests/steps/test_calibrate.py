@@ -188,6 +188,7 @@ def test_errors_as_the_older_program_has_them(tmp_path: Path) -> None:
         Inverted(CharucoBoard(4, 5, 54.0, 40.5, 4, 1000)),
         Checkerboard(9, 6, 30.0),
         ArucoBoard(3, 4, 40.0, 6.0, 6, 250),
+        ArucoBoard(1, 1, 30.0, 0.0, 4, 50),
     ],
 )
 def test_print_is_the_board_in_true_size(board: Board) -> None:
@@ -208,6 +209,52 @@ def test_print_is_the_board_in_true_size(board: Board) -> None:
     assert seen.all()
     fit, *_ = np.linalg.lstsq(np.c_[board.points[:, :2], np.ones(len(corners))], corners, rcond=None)
     np.testing.assert_allclose(fit[:2], np.eye(2) * 4 * 72 / 25.4, atol=0.02)
+
+
+@pytest.mark.parametrize("board", [BOARD, ArucoBoard(1, 1, 8.0, 0.0, 4, 50), Inverted(BOARD)])
+def test_text_and_ruler_are_on_the_page_below_the_board(board: Board) -> None:
+    """A letter of Helvetica is at most as wide as high; those of these lines are little more than half."""
+    settings = {"board_type": "charuco", "board_marker_separation_length": 123.456, "units": "µm"}
+    pdf = board_pdf(board, 1.0, settings).decode("latin-1")
+    width = float(re.search(r"MediaBox \[0 0 (\S+) ", pdf)[1])  # type: ignore[index]
+    lines = re.findall(r"/F1 (\S+) Tf (\S+) (\S+) Td \((.*)\) Tj", pdf)
+    assert all(float(x) + 0.56 * float(size) * len(text) < width for size, x, _, text in lines)
+    assert min(float(y) for _, _, y, _ in lines) > 0
+    texts = " ".join(text for *_, text in lines)
+    assert "0 10 20 30 40 50 60 70 80 90 100 mm Print at 100 %" in texts
+    assert 'board_marker_separation_length = 123.456, units = "\xb5m"' in texts
+    widths, below = [], []
+    for line in pdf.split("stream\n")[1].split("\n"):
+        if line.endswith("re f"):
+            _, y, w, h = (float(word) / 72 * 25.4 for word in line.split()[:4])
+            widths.append(w)
+            below.append(y + h)
+    (ruler,) = (number for number, w in enumerate(widths) if w == pytest.approx(100, abs=1e-3))
+    assert max(below[ruler:]) < min(y for y in below[:ruler]) + 1e-6 or isinstance(board, Inverted)
+
+
+def test_board_is_drawn_before_there_is_a_session(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    done = anipose(tmp_path, "draw-calibration", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    folder = tmp_path / "calibration-board"
+    assert (folder / "board.pdf").read_bytes().startswith(b"%PDF-1.4")
+    picture_of_it = cv2.imread(str(folder / "board.png"), cv2.IMREAD_GRAYSCALE)
+    assert np.isfinite(BOARD.detect(picture_of_it)).all()
+    assert anipose(tmp_path, "calibrate", "--jobs", "1").returncode == 1
+
+
+def test_a_single_marker_is_a_board(tmp_path: Path) -> None:
+    """A grid of 1 x 1, which has no separation."""
+    marker = ArucoBoard(1, 1, 90.0, 0.0, 4, 50)
+    root = film(tmp_path, marker, n=40)
+    keys = 'board_type = "aruco"\nboard_size = [1, 1]\nboard_marker_length = 90\nboard_marker_bits = 4\n'
+    keys += "board_marker_dict_number = 50\n\n[triangulation]"
+    (root / "config.toml").write_text("[calibration]\n" + keys + CONFIG.split("[triangulation]")[1])
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    cameras = read_calibration(calibration_of(root) / "calibration.toml")
+    assert cameras.cameras[0].matrix[0, 0] == pytest.approx(600, rel=0.03)
 
 
 def test_advice_survives_the_file(tmp_path: Path) -> None:

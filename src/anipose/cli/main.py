@@ -182,7 +182,11 @@ def _add_step_command(command: Command) -> None:
         from anipose.cli.run import RunOptions, run_steps
 
         options = RunOptions(jobs=jobs, scheduler=scheduler, dry_run=dry_run, force=force, debug=debug)
-        ok = run_steps(command, _open(config_file, patterns, overrides), options)
+        ok = run_steps(
+            command,
+            _open(config_file, patterns, overrides, needs_sessions=command.needs_sessions),
+            options,
+        )
         if not ok:
             sys.exit(EXIT_FAILED)
 
@@ -311,7 +315,19 @@ def check_calibration(
         sys.exit(EXIT_FAILED)
 
 
-def _open(config_file: Path | None, patterns: tuple[str, ...], overrides: tuple[str, ...]) -> Any:
+def _open(
+    config_file: Path | None,
+    patterns: tuple[str, ...],
+    overrides: tuple[str, ...],
+    *,
+    needs_sessions: bool = True,
+) -> Any:
     from anipose.project import open_project
 
-    return open_project(Path.cwd(), config_file=config_file, patterns=patterns, overrides=overrides)
+    return open_project(
+        Path.cwd(),
+        config_file=config_file,
+        patterns=patterns,
+        overrides=overrides,
+        needs_sessions=needs_sessions,
+    )

@@ -48,12 +48,13 @@ class Seen:
     n_frames: int | None = None
 
 
-def fixes_homography(points: Float[Array, "corner 3"]) -> bool:
+def fixes_homography(points: Float[Array, "corner 3"], *, n_corners: int = MIN_CORNERS) -> bool:
     """Whether a view of these corners fixes the homography from the board to the picture.
 
-    Views that do not (few corners, all but one on a line) are useless, and harmful in a fit.
+    Views that do not (few corners, all but one on a line) are useless, and harmful in a fit. Of a single
+    marker, which has but four (`n_corners`), all are needed.
     """
-    if len(points) < MIN_CORNERS:
+    if len(points) < min(MIN_CORNERS, n_corners):
         return False
     centred = points[:, :2] - points[:, :2].mean(0)
     x, y = (centred / np.abs(centred).max()).T
@@ -92,16 +93,17 @@ def agreeing_corners(
 ) -> Bool[NDArray[np.bool_], "view corner"]:
     """The corners that one homography per view explains to within the threshold, in the unit of `corners`."""
     agree = np.zeros(corners.shape[:2], bool)
+    enough = min(MIN_CORNERS, len(points))
     for view, limit in enumerate(threshold):
         seen = np.flatnonzero(np.isfinite(corners[view, :, 0]))
-        if len(seen) < MIN_CORNERS:
+        if len(seen) < enough:
             continue
         cv2.setRNGSeed(SEED)
         _, inside = cv2.findHomography(
             points[seen, :2], corners[view, seen], cv2.RANSAC, float(limit),
             maxIters=RANSAC_ITERATIONS, confidence=RANSAC_CONFIDENCE,
         )  # fmt: skip
-        if inside is not None and inside.sum() >= MIN_CORNERS:
+        if inside is not None and inside.sum() >= enough:
             agree[view, seen] = inside.ravel().astype(bool)
     return agree
 
@@ -124,7 +126,7 @@ def planar_poses(
         Collins & Bartoli, Infinitesimal plane-based pose estimation, IJCV 109 (2014).
     """
     seen = np.isfinite(directions[:, 0])
-    if seen.sum() < MIN_CORNERS:
+    if seen.sum() < min(MIN_CORNERS, len(points)):
         return np.empty((0, 3, 4)), np.empty(0)
     _, vectors, translations, errors = cv2.solvePnPGeneric(
         points[seen], directions[seen], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE

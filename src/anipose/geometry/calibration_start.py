@@ -171,7 +171,9 @@ def usable_views(seen: Seen, points: Float[Array, "corner 3"]) -> Seen:
     order = np.argsort(seen.frames, kind="stable")
     corners = seen.corners[order]
     corners = np.where(np.isfinite(corners).all(axis=-1, keepdims=True), corners, np.nan)
-    good = np.array([fixes_homography(points[np.isfinite(view[:, 0])]) for view in corners], bool)
+    good = np.array(
+        [fixes_homography(points[np.isfinite(view[:, 0])], n_corners=len(points)) for view in corners], bool
+    )
     return replace(seen, frames=seen.frames[order][good], corners=corners[good])
 
 

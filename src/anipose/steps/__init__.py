@@ -53,6 +53,7 @@ class Command:
         aliases: other names for it.
         shorthands: options of its own.
         switches: options that make it run other steps.
+        needs_sessions: whether there is nothing to do in an experiment without sessions.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     shorthands: tuple[Shorthand, ...] = ()
     switches: tuple[Switch, ...] = ()
+    needs_sessions: bool = True
 
 
 SUMMARIES_2D = ("summarize:SummarizePoses2D",)
@@ -167,6 +169,7 @@ CALIBRATION_TOOLS = (
                 "--poses",
                 "Check it against the tracked points instead, and name a camera that no longer fits.",
                 ("calibration_errors:CalibrationErrorsOfPoses",),
+        needs_sessions=False,
             ),
         ),
     ),
