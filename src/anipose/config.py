@@ -28,6 +28,7 @@ from anipose.config_types import (
     Hue,
     Integer,
     IntrinsicsUse,
+    KnownLengths,
     Length,
     LossName,
     MarkerBits,
@@ -93,10 +94,17 @@ class Calibration(Table):
     units: Name = "mm"
     """Unit of the board's lengths, and so of all 3D results, where it is written."""
     animal_calibration: Switch = False
-    """Refine the calibration with the tracked keypoints of the animal, besides the board."""
+    """Refine where the cameras are with the tracked keypoints of all sessions that share the calibration,
+    starting from the calibration by the board, or else from `calibration_init`. For cameras that were moved a
+    little after the board was filmed; a board is more exact than an animal. See `anipose calibration-errors
+    --poses`."""
+    animal_lengths: KnownLengths = ()
+    """Known distances on the animal, [keypoint, keypoint, length], in `units`: with `animal_calibration`, they
+    set the scale. When empty, the scale stays."""
     calibration_init: OptionalFolder = None
     """A `calibration.toml` with the lenses to start from, relative to the experiment folder. It needs
-    `intrinsics` to be "refine" or "fixed"."""
+    `intrinsics` to be "refine" or "fixed"; without videos of a board, it is where `animal_calibration`
+    starts."""
     intrinsics: IntrinsicsUse = "estimate"
     """How the lenses are found. "estimate": from the views of the board. "refine": near what is given in
     `calibration_init`, in `[cameras.X]`, or by the folder `calibration-intrinsics`. "fixed": as there."""

@@ -137,6 +137,13 @@ def _pair(pair: tuple[str, str]) -> tuple[str, str]:
     return pair
 
 
+def _between_two(lengths: tuple[tuple[str, str, float], ...]) -> tuple[tuple[str, str, float], ...]:
+    for start, end, _ in lengths:
+        if start == end:
+            raise ValueError(f'gives a length from "{start}" to itself; it needs two keypoints')
+    return lengths
+
+
 def _angle(words: tuple[str, ...]) -> tuple[str, ...]:
     form, joints = (words[0], words[1:]) if words and words[0] in ANGLE_FORMS else ("", words)
     if form == "chain" and len(joints) < 3:
@@ -252,6 +259,12 @@ Encoder = Annotated[Literal["x264", "hardware"], Lowered]
 Scheme = Annotated[tuple[tuple[Name, ...], ...], Says("a list of lists of keypoints")]
 Pair = Annotated[tuple[Name, Name], AfterValidator(_pair)]
 Pairs = Annotated[tuple[Pair, ...], Says("a list of pairs of keypoints")]
+KnownLengths = Annotated[
+    tuple[tuple[Name, Name, Annotated[Number, Gt(0)]], ...],
+    AfterValidator(_between_two),
+    Says("a list of lengths [keypoint, keypoint, length]"),
+    Unit("unit of the calibration"),
+]
 Axis = tuple[Annotated[Literal["x", "y", "z"], Lowered], Name, Name]
 Axes = Annotated[
     tuple[Axis, Axis],

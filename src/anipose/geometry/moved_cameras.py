@@ -38,6 +38,7 @@ class CameraFit:
         error_with_it: the same with it, px.
         error_when_moved: of the camera, put where the points of the others say it is, px.
         turn_deg: how far it is turned for that.
+        placed: the camera there.
     """
 
     n_points: int
@@ -47,6 +48,7 @@ class CameraFit:
     error_with_it: float
     error_when_moved: float
     turn_deg: float
+    placed: Camera
 
     @property
     def has_moved(self) -> bool:
@@ -87,7 +89,7 @@ def camera_fits(cameras: Cameras, points: Float[Array, "camera frame keypoint 2"
         turn = rotation_vector(moved.rotation_matrix @ cameras.cameras[number].rotation_matrix.T)
         angle = float(np.rad2deg(np.linalg.norm(turn)))
         fits[name] = CameraFit(
-            int(good.sum()), (float(x), float(y)), error, of_others, together, float(left), angle
+            int(good.sum()), (float(x), float(y)), error, of_others, together, float(left), angle, moved
         )
     return fits
 

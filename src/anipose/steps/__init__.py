@@ -78,7 +78,12 @@ SINGLE = (
     Command(
         "calibrate",
         "Calibrate the cameras from videos of a board",
-        ("calibrate:DetectBoards", "verify_boards:DrawFoundBoards", "calibrate:Calibrate"),
+        (
+            "calibrate:DetectBoards",
+            "verify_boards:DrawFoundBoards",
+            "calibrate:Calibrate",
+            "calibrate_animal:CalibrateWithAnimal",
+        ),
     ),
     Command("analyze", "Track the keypoints in every video", ("analyze:Analyze",), aliases=("label",)),
     Command(

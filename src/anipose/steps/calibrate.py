@@ -97,7 +97,7 @@ class Calibrate(Job):
                         for camera, videos in calibration.lens_videos.items()
                     },
                     initial=calibration.initial,
-                    calibration=calibration.file,
+                    calibration=calibration.by_board,
                     figures=calibration.report_figures,
                     report=calibration.report,
                     table=calibration.config.calibration.only(*keys),

@@ -1,0 +1,173 @@
+"""A calibration from tracked points: reading them, and writing what came of it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from anipose.arrays import NDArray
+from anipose.config import Camera
+from anipose.errors import CalibrationError, PoseError
+from anipose.geometry.animal_calibration import (
+    LEAST_POINTS,
+    MOST_FRAMES,
+    AnimalCalibration,
+    Tracked,
+    calibrate_with_animal,
+)
+from anipose.geometry.cameras import Cameras
+from anipose.geometry.held_out import figure
+from anipose.geometry.keypoints import require_keypoints
+from anipose.io.calibration import read_calibration, write_calibration
+from anipose.io.views import read_views
+from anipose.poses import MultiviewPoses
+
+log = logging.getLogger(__name__)
+
+
+def refine_with_animal(
+    start: Path,
+    poses_2d: Mapping[str, Mapping[str, Path]],
+    settings: Mapping[str, Mapping[str, Camera]],
+    *,
+    score_threshold: float,
+    lengths: Sequence[tuple[str, str, float]],
+    calibration: Path,
+) -> None:
+    """Write the calibration that explains the tracked points of all trials.
+
+    Args:
+        start: the calibration before.
+        poses_2d: trial -> camera -> file; those that are not there are left out.
+        settings: trial -> camera -> what the config says about it.
+        lengths: known distances of keypoints; without, the scale is that of the start.
+
+    Raises:
+        CalibrationError: there are too few points, or the result is no better than what was there.
+        PoseError: nothing has been tracked, or a keypoint of `lengths` is unknown.
+    """
+    before = read_calibration(start)
+    tracked = _read(before, poses_2d, settings, score_threshold)
+    pairs = _columns(lengths, tracked.keypoints)
+    taking_part = _with_points(before, tracked)
+    found = calibrate_with_animal(
+        before.subset(taking_part),
+        replace(
+            tracked,
+            pixels=tracked.pixels[[before.names.index(name) for name in taking_part]],
+            scores=tracked.scores[[before.names.index(name) for name in taking_part]],
+        ),
+        lengths=pairs,
+    )
+    write_calibration(calibration, _described(before, found, lengths_known=bool(lengths)))
+
+
+def _read(
+    before: Cameras,
+    poses_2d: Mapping[str, Mapping[str, Path]],
+    settings: Mapping[str, Mapping[str, Camera]],
+    score_threshold: float,
+) -> Tracked:
+    """The points of all trials, one after the other, of as many frames as are worth it."""
+    there = {
+        trial: {camera: path for camera, path in views.items() if path.is_file() and camera in before.names}
+        for trial, views in poses_2d.items()
+    }
+    there = {trial: views for trial, views in there.items() if len(views) > 1}
+    if not there:
+        raise PoseError(
+            "calibration.animal_calibration = true, but no trial has tracked points of two cameras that are "
+            "in the calibration. Track the videos with: anipose analyze"
+        )
+    parts = []
+    for trial, views in there.items():
+        seen = MultiviewPoses.from_views(read_views(views, settings[trial])).above(score_threshold)
+        step = max(1, seen.n_frames * len(there) // MOST_FRAMES)
+        parts.append(replace(seen, points=seen.points[:, ::step], scores=seen.scores[:, ::step]))
+    keypoints = tuple(dict.fromkeys(name for part in parts for name in part.keypoints))
+    joined = [_in_order(part, before.names, keypoints) for part in parts]
+    return Tracked(
+        np.concatenate([pixels for pixels, _ in joined], axis=1),
+        np.concatenate([scores for _, scores in joined], axis=1),
+        keypoints,
+    )
+
+
+def _in_order(
+    seen: MultiviewPoses, cameras: Sequence[str], keypoints: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points and scores with all the cameras and keypoints, NaN where a trial does not have them."""
+    pixels = np.full((len(cameras), seen.n_frames, len(keypoints), 2), np.nan)
+    rows = np.array([cameras.index(name) for name in seen.cameras])
+    columns = np.array([keypoints.index(name) for name in seen.keypoints])
+    pixels[rows[:, None, None], np.arange(seen.n_frames)[None, :, None], columns] = seen.points
+    scores = np.full(pixels.shape[:3], np.nan)
+    scores[rows[:, None, None], np.arange(seen.n_frames)[None, :, None], columns] = seen.scores
+    return pixels, scores
+
+
+def _columns(
+    lengths: Sequence[tuple[str, str, float]], keypoints: Sequence[str]
+) -> list[tuple[int, int, float]]:
+    names = [name for start, end, _ in lengths for name in (start, end)]
+    require_keypoints({"calibration.animal_lengths": names}, keypoints)
+    return [(keypoints.index(start), keypoints.index(end), length) for start, end, length in lengths]
+
+
+def _with_points(before: Cameras, tracked: Tracked) -> tuple[str, ...]:
+    """The cameras that see enough points together with others.
+
+    Raises:
+        CalibrationError: there are fewer than two.
+    """
+    there = np.isfinite(tracked.pixels).all(axis=-1)
+    counts = (there & (there.sum(axis=0) > 1)).sum(axis=(1, 2))
+    names = tuple(name for name, count in zip(before.names, counts, strict=True) if count >= 2 * LEAST_POINTS)
+    listed = ", ".join(f"{name} {count}" for name, count in zip(before.names, counts, strict=True))
+    if len(names) < 2:
+        raise CalibrationError(
+            "too few tracked points are seen by two cameras at the same time to calibrate with: "
+            f"{listed}; {2 * LEAST_POINTS} are needed. Lower triangulation.score_threshold, or track more "
+            "videos"
+        )
+    if len(names) < len(before):
+        log.warning(
+            "camera %s stays where it was: too few of its tracked points are seen by others, too (%s)",
+            ", ".join(name for name in before.names if name not in names),
+            listed,
+        )
+    return names
+
+
+def _described(before: Cameras, found: AnimalCalibration, *, lengths_known: bool) -> Cameras:
+    """All cameras, in the order they had, with what was done in the metadata."""
+    new = dict(zip(found.cameras.names, found.cameras, strict=True))
+    cameras = []
+    for camera in before:
+        same = camera.with_pose(camera.rotation, found.scale * camera.translation)
+        cameras.append(new.get(camera.name, same))
+    metadata = {
+        **before.metadata,
+        "adjusted": True,
+        "error": figure(found.error_after),
+        "adjusted_with_points": found.n_points,
+        "adjusted_error_before": figure(found.error_before),
+        "adjusted_turned_deg": {name: figure(turn) for name, turn in found.turned_deg.items()},
+        "adjusted_moved": {name: figure(move) for name, move in found.moved.items()},
+        "scale_from": "animal_lengths" if lengths_known else "the calibration before",
+    }
+    return Cameras(tuple(cameras), metadata)
+
+
+def summary(calibration: Path) -> str:
+    """What was done, in a few lines for the terminal."""
+    told = read_calibration(calibration).metadata
+    lines = [
+        f"refined with {told['adjusted_with_points']} tracked points: in frames that were held out, their "
+        f"reprojection error is {told['error']:g} px as a median, {told['adjusted_error_before']:g} px before"
+    ]
+    for name, turn in told["adjusted_turned_deg"].items():
+        lines.append(f"{name}  turned by {turn:.2f} degrees, moved by {told['adjusted_moved'][name]:.3g}")
+    return "\n".join(lines)

@@ -1,0 +1,414 @@
+"""Cameras calibrated anew from keypoints that were tracked in several of them.
+
+The lenses stay as they are. A board is seen to a fraction of a pixel, a keypoint to several, and trackers err
+alike in all frames: what they take for the knee from the left is not what they take for it from the right.
+Cameras that are free to fit this go astray by many degrees, with ever smaller errors. So each camera is
+expected where the calibration before has it, give or take little, or else anywhere (Cauchy's distribution);
+and points of a keypoint count as no more than their errors differ.
+
+1. Some of the points are chosen, evenly over the volume, the time and the sets of cameras that see them;
+   every fourth stretch of time is held out. 2. A camera that was moved far is put where the points of the
+   others say. 3. All cameras and points together, robustly. 4. The result has to explain what was held out
+   better than the calibration before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from anipose.arrays import NDArray
+from anipose.errors import CalibrationError
+from anipose.geometry.bundle import Loss, geman_mcclure
+from anipose.geometry.cameras import Camera, Cameras
+from anipose.geometry.held_out import figure
+from anipose.geometry.intrinsics import noise_of
+from anipose.geometry.moved_cameras import MIN_CAMERAS, camera_fits
+from anipose.geometry.point_bundle import (
+    N_POSE,
+    Prior,
+    Seen,
+    adjust,
+    fitted_world,
+    in_other_world,
+    steps_between,
+)
+from anipose.geometry.transforms import cross_matrix, rotation_vector
+from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# More points than this make the result better by less than a tenth of the noise of one of them.
+MOST_POINTS, MOST_HELD_OUT = 4000, 3000
+# Frames that points are chosen from, and stretches of time, of which every so many-th is held out.
+MOST_FRAMES, STRETCHES, EVERY = 20_000, 40, 4
+# Points are spread over so many slices of the volume along each axis.
+SLICES = 6
+# Fewer points of a camera say too little of six unknowns.
+LEAST_POINTS = 50
+# An observation counts for ever less from so many standard deviations on.
+ROBUST_SCALES, NEAR_SCALES = (30.0, 10.0), (10.0, 5.0, 5.0)
+# A view farther than this many standard deviations is no part of the point that the others make.
+GROSS = 6.0
+# Points that come out in front of the cameras, at least; the others are gross errors of the tracker.
+LEAST_IN_FRONT = 0.9
+# How far a camera is off that nobody has moved: by its direction, and by its place, over the distance to the
+# animal. What is off by much more has been moved, and how far then hardly matters.
+TURN_SD, PLACE_SD = np.deg2rad(0.25), 0.002
+# ... up to ten times as far: points that tell little must not send a camera anywhere.
+LEAST_WEIGHT = 0.01
+# The least score that a point counts with: a score is no variance.
+LEAST_SCORE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """Tracked points of all trials, one after the other.
+
+    Attributes:
+        pixels: (camera, frame, keypoint, 2), pixels of the pictures that were calibrated; NaN: not seen.
+        scores: (camera, frame, keypoint).
+        keypoints: their names.
+    """
+
+    pixels: Float[Array, "camera frame keypoint 2"]
+    scores: Float[Array, "camera frame keypoint"]
+    keypoints: tuple[str, ...]
+
+    def frames(self, chosen: Bool[Mask, "frame"] | Int[NDArray[np.int64], "some"]) -> "Tracked":
+        return replace(self, pixels=self.pixels[:, chosen], scores=self.scores[:, chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen(Seen):
+    """Some of the points.
+
+    Attributes:
+        keypoint: (point,), number of its keypoint.
+    """
+
+    keypoint: Int[NDArray[np.int64], "point"]
+
+
+@dataclass(frozen=True, eq=False)
+class AnimalCalibration:
+    """What came of it.
+
+    Attributes:
+        cameras: calibrated anew.
+        error_before: median reprojection error in stretches of time that were held out, pixels.
+        error_after: the same with the new calibration.
+        turned_deg: how far each camera was turned, by its name.
+        moved: how far each camera was moved, in the unit of the calibration.
+        n_points: how many points it was calibrated from.
+        scale: by what all lengths were changed because of known lengths; 1 if there are none.
+    """
+
+    cameras: Cameras
+    error_before: float
+    error_after: float
+    turned_deg: Mapping[str, float]
+    moved: Mapping[str, float]
+    n_points: int
+    scale: float
+
+
+def calibrate_with_animal(
+    cameras: Cameras, tracked: Tracked, *, lengths: Sequence[tuple[int, int, float]] = ()
+) -> AnimalCalibration:
+    """Calibrate cameras anew from tracked points.
+
+    Args:
+        cameras: the calibration before.
+        tracked: of the same cameras, in their order.
+        lengths: known distances, (keypoint, keypoint, length). Without, the scale stays.
+
+    Raises:
+        CalibrationError: there are too few points, or the result is no better than what was there.
+    """
+    fitted_from, held_out = split_in_time(tracked)
+    first = fit(cameras, choose(cameras, fitted_from, MOST_POINTS))
+    judged = choose(cameras, held_out, MOST_HELD_OUT)
+    before, _ = held_out_error(cameras, judged)
+    after, in_front = held_out_error(first, judged)
+    require_better(before, after, in_front)
+    chosen = choose(cameras, tracked, MOST_POINTS)
+    found = fit(cameras, chosen)
+    scale = scale_of(found, tracked, lengths)
+    found = in_other_world(found, scale, np.eye(3), np.zeros(3))
+    return AnimalCalibration(
+        cameras=found,
+        error_before=before,
+        error_after=after,
+        turned_deg={old.name: _turn_deg(old, new) for old, new in zip(cameras, found, strict=True)},
+        moved={old.name: _move(old, new, scale) for old, new in zip(cameras, found, strict=True)},
+        n_points=chosen.weight.shape[1],
+        scale=scale,
+    )
+
+
+def _turn_deg(before: Camera, after: Camera) -> float:
+    turn = rotation_vector(after.rotation_matrix @ before.rotation_matrix.T)
+    return float(np.rad2deg(np.linalg.norm(turn)))
+
+
+def _move(before: Camera, after: Camera, scale: float) -> float:
+    return float(np.linalg.norm(after.center / scale - before.center))
+
+
+def split_in_time(tracked: Tracked) -> tuple[Tracked, Tracked]:
+    """The frames to fit, and those to hold out: neighbours are too much alike to be one of each."""
+    n_frames = tracked.pixels.shape[1]
+    stretch = np.arange(n_frames) * STRETCHES // max(n_frames, 1)
+    out = stretch % EVERY == EVERY // 2
+    return tracked.frames(~out), tracked.frames(out)
+
+
+def choose(cameras: Cameras, tracked: Tracked, count: int) -> Chosen:
+    """So many points at most, from all parts of the volume and time and all sets of cameras alike.
+
+    Raises:
+        CalibrationError: a camera shares too few points with others.
+    """
+    n_frames = tracked.pixels.shape[1]
+    some = tracked.frames(
+        np.unique(np.linspace(0, max(n_frames - 1, 0), MOST_FRAMES).astype(np.int64))[:n_frames]
+    )
+    pixels = some.pixels.reshape(len(cameras), -1, 2)
+    there = np.asarray(np.isfinite(pixels).all(axis=-1))
+    shared = there.sum(axis=0) >= 2
+    pixels, there = pixels[:, shared], there[:, shared]
+    scores = some.scores.reshape(len(cameras), -1)[:, shared]
+    _require_points(cameras, there)
+    group = np.concatenate([_slices(triangulate(cameras, pixels)), there.T], axis=1)
+    kept = np.sort(np.argsort(_turns(group), kind="stable")[:count])
+    keypoint = np.broadcast_to(np.arange(len(tracked.keypoints)), some.scores.shape[1:]).ravel()[shared]
+    weight = np.sqrt(np.clip(np.nan_to_num(scores[:, kept], nan=1.0), LEAST_SCORE, 1.0))
+    return Chosen(pixels[:, kept], np.where(there[:, kept], weight, 0.0), keypoint[kept])
+
+
+def _require_points(cameras: Cameras, there: Bool[Mask, "camera point"]) -> None:
+    few = [
+        f"{name} {count}"
+        for name, count in zip(cameras.names, there.sum(axis=1), strict=True)
+        if count < LEAST_POINTS
+    ]
+    if few:
+        raise CalibrationError(
+            "too few tracked points are seen by two cameras at the same time: "
+            f"{', '.join(few)}; at least {LEAST_POINTS} are needed of each camera. Lower "
+            "triangulation.score_threshold, or track more videos"
+        )
+
+
+def _slices(points: Float[Array, "point 3"]) -> Int[NDArray[np.int64], "point 3"]:
+    """In which slice of the volume each point is, along each axis; slices hold equally many points."""
+    found = np.zeros(points.shape, np.int64)
+    for axis in range(3):
+        values = points[:, axis]
+        good = np.isfinite(values)
+        if good.any():
+            edges = np.quantile(values[good], np.arange(1, SLICES) / SLICES)
+            found[:, axis] = np.searchsorted(edges, np.where(good, values, 0.0))
+    return found
+
+
+def _turns(group: NDArray[np.generic]) -> Int[NDArray[np.int64], "point"]:
+    """When each point is taken if the groups take turns, each going through its time in leaps."""
+    _, number = np.unique(group, axis=0, return_inverse=True)
+    turns = np.empty(len(number), np.int64)
+    for one in range(int(number.max(initial=-1)) + 1):
+        own = np.flatnonzero(number == one)
+        # Multiples of the golden ratio, modulo 1, are spread evenly however many are taken.
+        turns[own[np.argsort(np.arange(len(own)) * 0.6180339887498949 % 1, kind="stable")]] = np.arange(
+            len(own)
+        )
+    return turns
+
+
+def fit(cameras: Cameras, seen: Chosen) -> Cameras:
+    """The cameras that explain the points best, and are where they were as far as that leaves open.
+
+    From two starts: the cameras as they are, and as they explain the points best whatever was before. The
+    more probable result is taken.
+    """
+    centre = np.nanmedian(triangulate(cameras, seen.pixels), axis=0)
+    # About the points, turns and shifts of a camera are told apart well.
+    before = in_other_world(cameras, 1.0, np.eye(3), -centre)
+    back = put_back(before, seen)
+    found = [_fit_near(before, start, seen) for start in (back, fit_freely(back, seen))]
+    best = found[int(np.argmin(_improbability(before, found, seen)))]
+    return in_other_world(best, 1.0, np.eye(3), centre)
+
+
+def fit_freely(cameras: Cameras, seen: Chosen) -> Cameras:
+    """The cameras that explain the points best."""
+    for scale in ROBUST_SCALES:
+        points, used, noise = _points_used(cameras, seen)
+        weighted, loss = Seen(used.pixels, used.weight / noise), Loss(geman_mcclure, scale)
+        cameras, _ = adjust(cameras, points, weighted, loss=loss, tolerance=1e-4)
+    return cameras
+
+
+def _fit_near(before: Cameras, cameras: Cameras, seen: Chosen) -> Cameras:
+    for number, scale in enumerate(NEAR_SCALES):
+        points, used, noise = _points_used(cameras, seen)
+        world = fitted_world(cameras, before, points)
+        cameras, points = in_other_world(cameras, *world), world[0] * points @ world[1].T + world[2]
+        off = _off(before, steps_between(before, cameras))
+        expected = (1 + N_POSE) / (1 + (off**2).sum(axis=-1)) + LEAST_WEIGHT
+        weight = alike_in(cameras, points, used) * expected
+        whitening = _whitening(before)
+        prior = Prior(before, weight[:, None, None] * np.swapaxes(whitening, 1, 2) @ whitening)
+        weighted, loss = Seen(used.pixels, used.weight / noise), Loss(geman_mcclure, scale)
+        tolerance = 1e-4 if number < len(NEAR_SCALES) - 1 else 1e-9
+        cameras, _ = adjust(cameras, points, weighted, loss=loss, prior=prior, tolerance=tolerance)
+    return cameras
+
+
+def _improbability(before: Cameras, found: Sequence[Cameras], seen: Chosen) -> Array:
+    """Minus the logarithm of how probable each is, by what is left of errors and by how far cameras moved."""
+    left = []
+    for cameras in found:
+        points, used, noise = _points_used(cameras, seen)
+        left.append((noise, alike_in(cameras, points, used)))
+    noises, alike = np.array(left).T
+    n_free = 2 * np.count_nonzero(seen.weight) - 3 * seen.weight.shape[1]
+    # Errors that are alike are one error; as there is but one truth, for all results equally many.
+    of_points = n_free / np.exp(np.log(alike).mean()) * np.log(noises)
+    moves = [(_off(before, steps_between(before, cameras)) ** 2).sum(axis=-1) for cameras in found]
+    of_moves = (1 + N_POSE) / 2 * np.log1p(moves) + LEAST_WEIGHT / 2 * np.array(moves)
+    improbability: Array = of_points + of_moves.sum(axis=-1)
+    return improbability
+
+
+def _points_used(cameras: Cameras, seen: Chosen) -> tuple[Float[Array, "point 3"], Chosen, float]:
+    """The points that can be triangulated, what was seen of them, and the noise of that."""
+    points = _points(cameras, seen)
+    good = np.isfinite(points).all(axis=-1)
+    used = Chosen(seen.pixels[:, good], seen.weight[:, good], seen.keypoint[good])
+    return points[good], used, noise_in(cameras, points[good], used)
+
+
+def _whitening(cameras: Cameras) -> Float[Array, "camera 6 6"]:
+    """Takes a turn and translation of a camera to how unusual they are, without a unit.
+
+    With t = -R c, a turn d and a step s of t, the camera moves by d x t - s in its own axes.
+    """
+    found = np.zeros((len(cameras), N_POSE, N_POSE))
+    for number, camera in enumerate(cameras):
+        place = PLACE_SD * float(np.linalg.norm(camera.translation))
+        found[number, :3, :3] = np.eye(3) / TURN_SD
+        found[number, 3:, :3] = cross_matrix(camera.translation) / place
+        found[number, 3:, 3:] = np.eye(3) / place
+    return found
+
+
+def _off(before: Cameras, steps: Float[Array, "camera 6"]) -> Float[Array, "camera 6"]:
+    off: Array = (_whitening(before) @ steps[..., None])[..., 0]
+    return off
+
+
+def alike_in(cameras: Cameras, points: Float[Array, "point 3"], seen: Chosen) -> float:
+    """How many points of a keypoint count as one, as their errors in a camera are alike.
+
+    The variance of the sum of the errors of a keypoint, over what it would be if they were independent.
+    """
+    errors = cameras.project(points) - seen.pixels
+    length = np.linalg.norm(errors, axis=-1)
+    gross = ~(length < GROSS * noise_in(cameras, points, seen))
+    errors[gross] = 0.0
+    n_keypoints = int(seen.keypoint.max()) + 1
+    sums = np.zeros((n_keypoints, len(cameras), 2))
+    np.add.at(sums, seen.keypoint, np.moveaxis(errors, 0, 1))
+    return max(1.0, float((sums**2).sum() / max((errors**2).sum(), 1e-12)))
+
+
+def put_back(cameras: Cameras, seen: Seen) -> Cameras:
+    """Each camera that was moved, the worst first, where the points of the others say that it is."""
+    for _ in range(len(cameras) - MIN_CAMERAS + 1):
+        fits = camera_fits(cameras, seen.pixels[:, :, None])
+        moved = [name for name, one in fits.items() if one.has_moved]
+        if not moved:
+            break
+        worst = max(moved, key=lambda name: fits[name].error)
+        cameras = replace(
+            cameras,
+            cameras=tuple(fits[worst].placed if camera.name == worst else camera for camera in cameras),
+        )
+    return cameras
+
+
+def _points(cameras: Cameras, seen: Seen) -> Float[Array, "point 3"]:
+    """Where the points are, without views that are grossly wrong."""
+    noise = noise_in(cameras, triangulate(cameras, seen.pixels), seen)
+    return triangulate_robust(cameras, seen.pixels, threshold_px=GROSS * noise)[0]
+
+
+def noise_in(cameras: Cameras, points: Float[Array, "point 3"], seen: Seen) -> float:
+    """Standard deviation of each coordinate of an observation with a score of 1.
+
+    What is left of an error after a point was fitted to it is less by the three unknowns of the point.
+    """
+    errors = (cameras.project(points) - seen.pixels) * seen.weight[..., None]
+    good = np.isfinite(errors).all(axis=-1)
+    n_known, n_unknown = 2 * good.sum(), 3 * good.any(axis=0).sum()
+    return noise_of(errors) / float(np.sqrt(max(1 - n_unknown / max(n_known, 1), 0.1)))
+
+
+def held_out_error(cameras: Cameras, seen: Seen) -> tuple[float, float]:
+    """Median reprojection error of points triangulated from all their views, and the share in front."""
+    points = triangulate(cameras, seen.pixels)
+    errors = reprojection_errors(cameras, points, seen.pixels)
+    good = np.isfinite(errors)
+    in_front = float(np.isfinite(points).all(axis=-1).mean())
+    return (float(np.median(errors[good])) if good.any() else np.inf), in_front
+
+
+def require_better(before: float, after: float, in_front: float) -> None:
+    """Raises:
+    CalibrationError: points lie behind cameras, or the new calibration explains them no better.
+    """
+    if in_front < LEAST_IN_FRONT:
+        raise CalibrationError(
+            f"calibrated anew from the tracked points, {100 * (1 - in_front):.0f} % of the points that were "
+            "held out lie behind the cameras. The videos may be out of step, or cameras exchanged"
+        )
+    if not figure(after) < figure(before):
+        raise CalibrationError(
+            "calibrating anew from the tracked points gains nothing: their reprojection error in frames that "
+            f"were held out is {before:.2f} px as a median before, {after:.2f} px after. Leave "
+            "calibration.animal_calibration = false"
+        )
+
+
+def scale_of(cameras: Cameras, tracked: Tracked, lengths: Sequence[tuple[int, int, float]]) -> float:
+    """By what known lengths are longer than those in the world of the cameras.
+
+    Raises:
+        CalibrationError: none of them is seen.
+    """
+    if not lengths:
+        return 1.0
+    n_frames = tracked.pixels.shape[1]
+    some = tracked.frames(np.arange(0, n_frames, max(1, n_frames // MOST_HELD_OUT)))
+    noise = noise_in(cameras, *_flat(triangulate(cameras, some.pixels), some))
+    points, _ = triangulate_robust(cameras, some.pixels, threshold_px=GROSS * noise)
+    ratios = []
+    for start, end, length in lengths:
+        measured = np.linalg.norm(points[:, start] - points[:, end], axis=-1)
+        if np.isfinite(measured).any():
+            ratios.append(length / float(np.nanmedian(measured)))
+    if not ratios:
+        raise CalibrationError(
+            "no two keypoints of calibration.animal_lengths are ever seen together by two cameras, so they "
+            "tell no scale"
+        )
+    return float(np.median(ratios))
+
+
+def _flat(points: Float[Array, "frame keypoint 3"], tracked: Tracked) -> tuple[Float[Array, "point 3"], Seen]:
+    pixels = tracked.pixels.reshape(len(tracked.pixels), -1, 2)
+    return points.reshape(-1, 3), Seen(pixels, np.ones(pixels.shape[:2]))
