@@ -95,8 +95,6 @@ class Camera:
         plain = (self.name, self.size, self.fisheye) == (other.name, other.size, other.fisheye)
         return plain and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in self._shapes())
 
-    __hash__ = None  # type: ignore[assignment]
-
     @cached_property
     def rotation_matrix(self) -> Float[Array, "3 3"]:
         """Rotation of cam_from_world."""

@@ -14,7 +14,7 @@ preconditioner that leaves out only the coupling between keypoints, see `banded`
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -272,9 +272,8 @@ def minimise(
     tolerance = 0.1
     for iteration in range(max_iterations):
         factor = objective.factorise(at, damping)
-        now = at
         step, _ = conjugate_gradients(
-            lambda field: objective.curvature(now, field, damping),  # noqa: B023
+            partial(objective.curvature, at, damping=damping),
             factor.solve,
             -at.gradient,
             tolerance=tolerance,

@@ -20,12 +20,11 @@ def ahead(items: Iterable[T], *, depth: int = DEPTH) -> Iterator[T]:
 
     An error there is raised here, in its place. When the caller stops early, the thread ends.
     """
-    done = object()
-    ready: queue.Queue[object] = queue.Queue(depth)
+    ready: queue.Queue[tuple[T] | None] = queue.Queue(depth)  # None is the end
     abandoned = threading.Event()
     failures: list[BaseException] = []
 
-    def put(item: object) -> bool:
+    def put(item: tuple[T] | None) -> bool:
         while not abandoned.is_set():
             try:
                 ready.put(item, timeout=_PATIENCE_S)
@@ -38,21 +37,21 @@ def ahead(items: Iterable[T], *, depth: int = DEPTH) -> Iterator[T]:
         iterator = iter(items)
         try:
             for item in iterator:
-                if not put(item):
+                if not put((item,)):
                     break
         except BaseException as error:  # noqa: BLE001  # raised again where the items are used
             failures.append(error)
         finally:
             if (close := getattr(iterator, "close", None)) is not None:
                 close()
-            put(done)
+            put(None)
 
     # Warnings of the thread belong to the job that started it.
     thread = threading.Thread(target=copy_context().run, args=(work,), daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not done:
-            yield item  # type: ignore[misc]
+        while (item := ready.get()) is not None:
+            yield item[0]
     finally:
         abandoned.set()
         thread.join()
