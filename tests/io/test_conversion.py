@@ -110,6 +110,50 @@ def test_damage_in_the_middle_is_black_and_told(tmp_path: Path, caplog: pytest.L
     )
 
 
+def test_what_hangs_on_a_lost_frame_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Frame 14 cannot be read; 15 to 19 are changes of it, and 20 is whole again."""
+    source = encode(tmp_path / "a.mp4", options={"g": "10", "bf": "0", "sc_threshold": "0"})
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][14]
+        data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    source.write_bytes(data)
+    with caplog.at_level(logging.WARNING):
+        convert_video(source, tmp_path / "out.mp4", quality=17)
+    out = numbers(tmp_path / "out.mp4")
+    assert out[:14] + out[20:] == [*range(14), *range(20, N_FRAMES)]
+    assert out[14] is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{source} is damaged or was cut off: 39 of 40 frames can be read, the unreadable "
+        "ones between them are black, 5 behind those are patched up from others; copy it again if you can"
+    ]
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
+def test_an_avi_without_its_index_is_read(tmp_path: Path, codec: str) -> None:
+    """As recording programs leave it when they crash: the index is written last."""
+    source = encode(tmp_path / "a.avi", codec, "yuvj420p" if codec == "mjpeg" else "yuv420p")
+    data = source.read_bytes()
+    source.write_bytes(data[: data.rfind(b"idx1")])
+    convert_video(source, tmp_path / "out.mp4", quality=17)
+    assert numbers(tmp_path / "out.mp4") == list(range(N_FRAMES))
+
+
+def test_frames_that_an_avi_has_lost_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without the index, nobody can know where in the video they were."""
+    source = encode(tmp_path / "a.avi", "mjpeg", "yuvj420p")
+    with av.open(str(source)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        start, end = packets[17].pos, packets[18].pos
+    data = source.read_bytes()
+    source.write_bytes(data[: start - 8] + data[end - 8 : data.rfind(b"idx1")])
+    with caplog.at_level(logging.WARNING):
+        convert_video(source, tmp_path / "out.mp4", quality=17)
+    assert numbers(tmp_path / "out.mp4") == [number for number in range(N_FRAMES) if number != 17]
+    (message,) = {record.getMessage() for record in caplog.records}
+    assert "39 of 40 frames can be read, 1 are not in the file: unless they were the last" in message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

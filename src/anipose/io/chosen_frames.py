@@ -14,13 +14,11 @@ from typing import Any, TypeVar
 import av
 import cv2
 
+from anipose.io.packets import Index, opened, packets_of
 from anipose.io.video import (
     Image,
-    Index,
     as_yuv,
     image_files,
-    opened,
-    packets_of,
     read_gray,
     read_image,
     read_yuv,
