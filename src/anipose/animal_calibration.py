@@ -11,15 +11,13 @@ from anipose.arrays import NDArray
 from anipose.config import Camera
 from anipose.errors import CalibrationError, PoseError
 from anipose.geometry.animal_calibration import (
-    LEAST_POINTS,
-    MOST_FRAMES,
     AnimalCalibration,
-    Tracked,
     calibrate_with_animal,
 )
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.held_out import figure
 from anipose.geometry.keypoints import require_keypoints
+from anipose.geometry.point_choice import LEAST_POINTS, MOST_FRAMES, Tracked
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.views import read_views
 from anipose.poses import MultiviewPoses

@@ -7,9 +7,7 @@ from jaxtyping import Float
 from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.animal_calibration import (
-    Tracked,
     calibrate_with_animal,
-    choose,
     fit,
     fit_freely,
     require_better,
@@ -25,6 +23,7 @@ from anipose.geometry.point_bundle import (
     steps_between,
     without_points,
 )
+from anipose.geometry.point_choice import Tracked, choose
 from anipose.geometry.transforms import rotation_matrix
 from synthetic import make_points, make_rig, observe
 
