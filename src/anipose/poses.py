@@ -15,6 +15,10 @@ from anipose.errors import PoseError
 
 Array = NDArray[np.float64]
 
+# The animal of a file that has only one, and no name for it. Poses of several animals are a mapping from the
+# names of the animals to the poses of each.
+UNNAMED = ""
+
 
 def _check_names(kind: str, names: Sequence[str]) -> None:
     if not names:
@@ -27,6 +31,11 @@ def _check_names(kind: str, names: Sequence[str]) -> None:
 def _check_shape(name: str, array: NDArray[np.generic], expected: tuple[int, ...]) -> None:
     if array.shape != expected:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
+
+
+def with_animal(animal: str, keypoint: str) -> str:
+    """The name of a keypoint where those of several animals are side by side."""
+    return keypoint if animal == UNNAMED else f"{animal} {keypoint}"
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,16 @@ class Poses2D:
             points=np.pad(self.points, (*empty, (0, 0)), constant_values=np.nan),
             scores=np.pad(self.scores, empty, constant_values=np.nan),
         )
+
+
+def side_by_side(animals: Mapping[str, Poses2D]) -> Poses2D:
+    """The points of several animals in one view, as if they were keypoints of one."""
+    return Poses2D(
+        tuple(with_animal(name, keypoint) for name, poses in animals.items() for keypoint in poses.keypoints),
+        np.concatenate([poses.points for poses in animals.values()], axis=1),
+        np.concatenate([poses.scores for poses in animals.values()], axis=1),
+        next(iter(animals.values())).scorer,
+    )
 
 
 @dataclass(frozen=True)
@@ -270,3 +289,14 @@ class Poses3D:
         for name in ("errors", "n_cameras", "scores"):
             _check_shape(name, getattr(self, name), self.points.shape[:2])
         _check_shape("frame_numbers", self.frame_numbers, (n_frames,))
+
+
+def side_by_side_3d(animals: Mapping[str, Poses3D]) -> Poses3D:
+    """The points of several animals in one frame of reference, as if they were keypoints of one."""
+    first = next(iter(animals.values()))
+    points, errors, n_cameras, scores = (
+        np.concatenate([getattr(poses, part) for poses in animals.values()], axis=1)
+        for part in ("points", "errors", "n_cameras", "scores")
+    )
+    keypoints = [with_animal(name, point) for name, poses in animals.items() for point in poses.keypoints]
+    return Poses3D(tuple(keypoints), points, errors, n_cameras, scores, first.frame, first.frame_numbers)

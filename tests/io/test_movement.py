@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,36 @@ def test_variables_and_attributes(tmp_path: Path) -> None:
         expected = {"ds_type": "poses", "source_software": "Anipose", "time_unit": "seconds", "fps": 100.0}
         assert expected.items() <= found.attrs.items()
         assert found.attrs["source_file"] == "trial.csv"
+
+
+def test_several_animals(tmp_path: Path) -> None:
+    """Berta has no tail, and a collar."""
+    points = np.arange(18.0).reshape(3, 2, 3) + 100
+    berta = replace(POSES, keypoints=("collar", "nose"), points=points)
+    covariances = np.broadcast_to(np.eye(3), (3, 2, 3, 3))
+    animals = {
+        name: movement.Described3D(poses, USED, covariances)
+        for name, poses in (("anna", POSES), ("berta", berta))
+    }
+    path = tmp_path / "trial.nc"
+    movement.write_animals_companion(path, animals, fps=None, unit="mm", cameras=["A", "B", "C"])
+    with xr.open_dataset(path) as found:
+        assert found.individuals.values.tolist() == ["anna", "berta"]
+        assert found.keypoints.values.tolist() == ["nose", "tail", "collar"]
+        assert found.position.dims == ("time", "space", "keypoints", "individuals")
+        nose = found.position.sel(individuals="berta", keypoints="nose", space="x")
+        assert nose.values.tolist() == [103, 109, 115]
+        assert found.position.sel(individuals="berta", keypoints="tail").isnull().all()
+        assert found.position.sel(individuals="anna", keypoints="collar").isnull().all()
+        used = found.cameras_used.sel(camera="B", individuals="berta")
+        assert used.sel(keypoints="collar").values.tolist() == [0, 0, 0]
+        assert used.sel(keypoints="nose").values.tolist() == [1, 1, 1]
+        assert found.position_covariance.sel(keypoints="nose", individuals="anna").dims == (
+            "time",
+            "space",
+            "space_other",
+        )
+        assert found.frame_rotation.dims == ("space", "world_axis")
 
 
 def test_time_counts_frames_without_fps(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anipose.errors import AniposeError, FileAccessError, FileFormatError, PoseError
-from anipose.io.poses_2d import read_poses_2d, write_poses_2d
+from anipose.io.poses_2d import read_animals_2d, read_poses_2d, write_animals_2d, write_poses_2d
 from anipose.poses import Poses2D
 
 NAN = np.nan
@@ -167,16 +167,34 @@ class TestDeepLabCut:
         _assert_same(read_poses_2d(tmp_path / "a.csv"), POSES)
 
     @pytest.mark.parametrize("suffix", [".h5", ".csv"])
-    def test_several_individuals_are_refused(self, tmp_path: Path, suffix: str) -> None:
+    def test_several_individuals(self, tmp_path: Path, suffix: str) -> None:
         names = ["scorer", "individuals", "bodyparts", "coords"]
         frame = _frame(["net"], ["anna", "berta"], ["nose"], ["x", "y", "likelihood"], names=names)
+        corner = [("net", "single", "corner", coord) for coord in ("x", "y", "likelihood")]
+        frame[pd.MultiIndex.from_tuples(corner)] = 0.5
         path = tmp_path / f"a{suffix}"
         _write_hdf(frame, path, "tracks") if suffix == ".h5" else frame.to_csv(path)
+        found = read_animals_2d(path)
+        assert {name: poses.keypoints for name, poses in found.items()} == {
+            "anna": ("nose",),
+            "berta": ("nose",),
+            "single": ("corner",),
+        }
+        np.testing.assert_array_equal(found["berta"].points[:, 0, 0], frame["net", "berta", "nose", "x"])
+        write_animals_2d(tmp_path / "copy.h5", found)
+        again = read_animals_2d(tmp_path / "copy.h5")
+        assert list(again) == list(found)
+        for name, poses in found.items():
+            _assert_same(again[name], poses)
+        copy = pd.read_hdf(tmp_path / "copy.h5")
+        assert isinstance(copy, pd.DataFrame)
+        assert list(copy.columns) == list(frame.columns)
+        assert list(copy.columns.names) == names
         with pytest.raises(PoseError) as caught:
             read_poses_2d(path)
         assert str(caught.value) == (
-            f"{path} holds the individuals anna, berta; several animals are not supported by this "
-            "version of anipose. Save the tracks of each animal in a file of its own"
+            f"{path} holds the animals anna, berta, single, but this works on videos with one animal only. "
+            "Save the tracks of each animal in a file of its own"
         )
 
     def test_real_labels_agree_in_both_formats(self, shared_data: Path) -> None:

@@ -7,7 +7,7 @@ animal moves or turns; `axis_angle`, `cross_axis_angle` and the first joint of a
 against the axes of the world.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -143,6 +143,11 @@ def compute_angles(
             )
         result |= {column: np.rad2deg(angle) for column, angle in columns.items()}
     return result
+
+
+def known_angles(angles: Mapping[str, Sequence[str]], keypoints: Collection[str]) -> dict[str, Sequence[str]]:
+    """The angles of which all keypoints are there."""
+    return {name: spec for name, spec in angles.items() if set(_form_and_joints(spec)[1]) <= set(keypoints)}
 
 
 def _form_and_joints(spec: Sequence[str]) -> tuple[str, list[str], list[int]]:

@@ -253,23 +253,45 @@ def _reassigned(
     if not len(frames) or not certain.any():
         return slots
     expected = _expected(cameras, pixels, slots, np.flatnonzero(certain), frames)
-    known = np.asarray(np.isfinite(expected).all(axis=-1)).any(axis=-1)
+    known = np.asarray(np.isfinite(expected[..., 0]).any(axis=-1))
     left_over = np.asarray(~known & (slots[frames] >= 0).any(axis=1))
-    sure = known.any(axis=1) & (left_over.sum(axis=1) <= 1)
+    sure = np.logical_and(known.any(axis=1), left_over.sum(axis=1) <= 1)
     frames, expected, possible = frames[sure], expected[sure], (known | left_over)[sure]
     result = slots.copy()
     for row, camera in enumerate(cameras):
         projected = camera.project(expected)
-        difference = pixels[row, frames][:, :, None] - projected[:, None]
-        squares = np.fmin((difference**2).sum(axis=-1) / wrong_px**2, 1.0)
-        comparable = np.isfinite((difference**2).sum(axis=-1))
-        weight = np.where(comparable, weights[row, frames][:, :, None], 0.0)
-        total = np.where(comparable, weight * squares, 0.0).sum(axis=-1)
-        cost = (total + UNKNOWN * PRIOR_KEYPOINTS) / (weight.sum(axis=-1) + PRIOR_KEYPOINTS)
+        cost = _cost_of_projections(pixels[row, frames], weights[row, frames], projected, wrong_px)
         cost = np.where(possible[:, None], cost, 1.0)
-        present = (weights[row, frames] > 0).any(axis=-1)
+        present = np.asarray((weights[row, frames] > 0).any(axis=-1))
         result[frames, row] = assigned(cost, present, highest=MISFIT)
     return result
+
+
+def nearest_animals(
+    pixels: Float[Array, "frame instance keypoint 2"],
+    weights: Float[Array, "frame instance keypoint"],
+    projected: Float[Array, "frame animal keypoint 2"],
+    *,
+    threshold_px: float,
+) -> Int[NDArray[np.int64], "frame animal"]:
+    """The instance in a view of each animal whose place is known; -1: none."""
+    cost = _cost_of_projections(pixels, weights, projected, WRONG_THRESHOLDS * threshold_px)
+    return assigned(cost, np.asarray((weights > 0).any(axis=-1)))
+
+
+def _cost_of_projections(
+    pixels: Float[Array, "frame instance keypoint 2"],
+    weights: Float[Array, "frame instance keypoint"],
+    projected: Float[Array, "frame animal keypoint 2"],
+    wrong_px: float,
+) -> Float[Array, "frame instance animal"]:
+    """Mean of min(distance / threshold, 1)^2 over the keypoints; halfway where none can be compared."""
+    difference = pixels[:, :, None] - projected[:, None]
+    squares = (difference**2).sum(axis=-1) / wrong_px**2
+    weight = np.where(np.isfinite(squares), weights[:, :, None], 0.0)
+    total = (weight * np.nan_to_num(np.fmin(squares, 1.0))).sum(axis=-1)
+    cost: Array = (total + UNKNOWN * PRIOR_KEYPOINTS) / (weight.sum(axis=-1) + PRIOR_KEYPOINTS)
+    return cost
 
 
 def _expected(

@@ -9,6 +9,7 @@ import numpy as np
 from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.files import atomic_path
+from anipose.poses import UNNAMED
 from anipose.version import __version__
 
 Array = NDArray[np.float64]
@@ -27,8 +28,8 @@ class Companion:
     fps: float | None
 
 
-def read_companion(path: Path, keypoints: Sequence[str], n_frames: int) -> Companion:
-    """The companion of 3D poses; where there is none, nothing is known.
+def read_companion(path: Path, keypoints: Sequence[str], n_frames: int, animal: str = UNNAMED) -> Companion:
+    """The companion of 3D poses, as far as it is about one animal; where there is none, nothing is known.
 
     Raises:
         FileFormatError: the companion is of other poses.
@@ -42,7 +43,10 @@ def read_companion(path: Path, keypoints: Sequence[str], n_frames: int) -> Compa
         fps = float(data.attrs["fps"]) if "fps" in data.attrs else None
         if "position_covariance" not in data:
             return Companion(dict.fromkeys(keypoints, unknown), fps)
-        variable = data["position_covariance"].transpose("keypoints", "time", "space", "space_other")
+        variable = data["position_covariance"]
+        if "individuals" in variable.dims:
+            variable = variable.sel(individuals=animal)
+        variable = variable.transpose("keypoints", "time", "space", "space_other")
         found = dict(zip(data["keypoints"].values.tolist(), variable.values, strict=True))
         if variable.sizes["time"] != n_frames:
             raise FileFormatError(
@@ -54,8 +58,7 @@ def read_companion(path: Path, keypoints: Sequence[str], n_frames: int) -> Compa
 
 def write_angle_companion(
     path: Path,
-    angles: Mapping[str, Array],
-    deviations: Mapping[str, Array],
+    animals: Mapping[str, tuple[Mapping[str, Array], Mapping[str, Array]]],
     frame_numbers: NDArray[np.int64],
     *,
     fps: float | None,
@@ -64,25 +67,32 @@ def write_angle_companion(
 
     Args:
         path: the file (.nc).
-        angles: (frame,), by column.
-        deviations: the same; NaN where unknown.
+        animals: angles (frame,) by column, and their standard deviations, NaN where unknown; by animal.
         frame_numbers: of the rows.
         fps: frames per second; without it, time counts frames.
     """
     import xarray as xr
 
-    def stacked(columns: Mapping[str, Array]) -> Array:
-        return np.stack([columns[name] for name in angles], axis=1)
+    names = list(dict.fromkeys(name for angles, _ in animals.values() for name in angles))
+    several = set(animals) != {UNNAMED}
+    dimensions = ("time", "angles", "individuals") if several else ("time", "angles")
+    unknown = np.full(len(frame_numbers), np.nan)
+
+    def stacked(which: int) -> Array:
+        parts = [np.stack([a[which].get(name, unknown) for name in names], axis=1) for a in animals.values()]
+        return np.stack(parts, axis=2) if several else parts[0]
 
     variables = {
-        "angle": (("time", "angles"), stacked(angles), {"units": "degree"}),
+        "angle": (dimensions, stacked(0), {"units": "degree"}),
         "angle_sd": (
-            ("time", "angles"),
-            stacked(deviations),
+            dimensions,
+            stacked(1),
             {"units": "degree", "long_name": "standard deviation, from the covariances of the points"},
         ),
     }
-    coordinates = {"time": frame_numbers / fps if fps else frame_numbers, "angles": list(angles)}
+    coordinates = {"time": frame_numbers / fps if fps else frame_numbers, "angles": names}
+    if several:
+        coordinates["individuals"] = list(animals)
     attributes: dict[str, str | float] = {
         "source_software": "Anipose",
         "anipose_version": __version__,

@@ -6,7 +6,7 @@ likelihood, x2, y2, likelihood2, ...
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +14,45 @@ import h5py
 import numpy as np
 
 from anipose.arrays import NDArray
-from anipose.errors import FileFormatError, PoseError
+from anipose.errors import FileFormatError
 from anipose.io.number_csv import numbers, read_cells, read_rows
 from anipose.io.pandas_table import Table, TableWriter, UnreadableTableError, read_table
-from anipose.poses import Candidates2D, Poses2D
+from anipose.poses import UNNAMED, Candidates2D, Poses2D
 
 KEY = "df_with_missing"
 LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
 _COORDINATE = re.compile(r"^(x|y|likelihood)(\d*)$")
 
-# DeepLabCut keeps body parts that only one animal can have under this "individual".
-_UNIQUE_BODYPARTS = "single"
+# DeepLabCut keeps body parts that are there but once, such as corners of a box, under this "individual".
+UNIQUE_BODYPARTS = "single"
 
 # Frame numbers of a table with gaps. Beyond this ratio of empty rows they are something else,
 # such as time stamps.
 _LARGEST_SHARE_OF_GAPS = 100
 
 
-def write_deeplabcut(path: Path, poses: Poses2D) -> None:
-    """Write 2D poses as DeepLabCut does; NaN where there is no point.
+def write_deeplabcut(path: Path, animals: Mapping[str, Poses2D]) -> None:
+    """Write 2D poses as DeepLabCut does, of one animal without a name or of several.
 
-    A point without a score, as one that was filled in for a missing one, gets the likelihood 0.
+    Where there is no point, all is NaN. A point without a score, as one that was filled in for a missing
+    one, gets the likelihood 0.
     """
-    columns = [(poses.scorer, name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood")]
-    unrated = np.isnan(poses.scores) & np.isfinite(poses.points).all(axis=-1)
-    scores = np.where(unrated, 0, poses.scores)
-    values = np.concatenate([poses.points, scores[..., None]], axis=-1)
-    with TableWriter(path, key=KEY, levels=("scorer", "bodyparts", "coords"), columns=columns) as table:
-        table.append(values.reshape(poses.n_frames, len(columns)), np.arange(poses.n_frames))
+    levels = LEVELS if set(animals) != {UNNAMED} else (LEVELS[0], *LEVELS[2:])
+    columns, values = [], []
+    for animal, poses in animals.items():
+        above = (poses.scorer, animal) if len(levels) == len(LEVELS) else (poses.scorer,)
+        columns += [(*above, name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood")]
+        unrated = np.isnan(poses.scores) & np.isfinite(poses.points).all(axis=-1)
+        scores = np.where(unrated, 0, poses.scores)
+        coordinates = np.concatenate([poses.points, scores[..., None]], axis=-1)
+        values.append(coordinates.reshape(poses.n_frames, 3 * len(poses.keypoints)))
+    with TableWriter(path, key=KEY, levels=levels, columns=columns) as table:
+        table.append(np.concatenate(values, axis=1), np.arange(len(values[0])))
 
 
-def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> Candidates2D:
-    """Read the one table in a file of pandas, whatever its key."""
+def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> dict[str, Candidates2D]:
+    """Read the one table in a file of pandas, whatever its key: the poses of each animal."""
     return _poses_from_table(path, _the_table(path, file))
 
 
@@ -67,8 +73,8 @@ def _the_table(path: Path, file: h5py.File) -> Table:
         ) from error
 
 
-def read_deeplabcut_csv(path: Path) -> Candidates2D:
-    """Read a CSV file with the header rows scorer, (individuals,) bodyparts, coords."""
+def read_deeplabcut_csv(path: Path) -> dict[str, Candidates2D]:
+    """Read the poses of each animal from a CSV file with rows scorer, (individuals,) bodyparts, coords."""
     header: dict[str, list[str]] = {}
     for row in read_rows(path, len(LEVELS)):
         if row[0] in header or row[0] not in LEVELS:
@@ -113,7 +119,7 @@ def copy_deeplabcut_hdf5(source: Path, target: Path) -> None:
         writer.append(table.values, rows)
 
 
-def _poses_from_table(path: Path, table: Table) -> Candidates2D:
+def _poses_from_table(path: Path, table: Table) -> dict[str, Candidates2D]:
     levels = _level_names(path, table)
     level = {name: [column[number] for column in table.columns] for number, name in enumerate(levels)}
     scorers = list(dict.fromkeys(level.get("scorer", ["unknown"])))
@@ -122,13 +128,32 @@ def _poses_from_table(path: Path, table: Table) -> Candidates2D:
             f"{path} holds the points of several scorers ({', '.join(scorers)}); expected one. "
             "Save one file per scorer"
         )
-    _check_one_animal(path, level.get("individuals", []))
     rows = _frame_rows(path, table.index)
+    individuals = level.get("individuals", [])
+    if len(set(individuals) - {UNIQUE_BODYPARTS}) < 2:
+        # Of one animal, the body parts that only one can have are just more of its body parts.
+        return {UNNAMED: _poses_of_columns(path, table, level, range(len(table.columns)), rows)}
+    return {
+        animal: _poses_of_columns(
+            path, table, level, [place for place, name in enumerate(individuals) if name == animal], rows
+        )
+        for animal in dict.fromkeys(individuals)
+    }
+
+
+def _poses_of_columns(
+    path: Path,
+    table: Table,
+    level: Mapping[str, Sequence[str]],
+    columns: Sequence[int],
+    rows: NDArray[np.int64],
+) -> Candidates2D:
+    """The poses of one animal; rows are the numbers of its frames."""
     n_frames = int(rows[-1]) + 1 if len(rows) else 0
-    keypoints = tuple(dict.fromkeys(level["bodyparts"]))
+    keypoints = tuple(dict.fromkeys(level["bodyparts"][place] for place in columns))
     found = []
     for keypoint in keypoints:
-        places = [place for place, name in enumerate(level["bodyparts"]) if name == keypoint]
+        places = [place for place in columns if level["bodyparts"][place] == keypoint]
         coords = [level["coords"][place] for place in places]
         found.append(_candidates(path, keypoint, coords, table.values[:, places]))
     n_candidates = max((confidence.shape[1] for _, confidence in found), default=1)
@@ -137,7 +162,7 @@ def _poses_from_table(path: Path, table: Table) -> Candidates2D:
     for number, (seen, confidence) in enumerate(found):
         points[rows, number, : seen.shape[1]] = seen
         scores[rows, number, : seen.shape[1]] = confidence
-    return Candidates2D(keypoints, points, scores, scorers[0])
+    return Candidates2D(keypoints, points, scores, level.get("scorer", ["unknown"])[0])
 
 
 def _level_names(path: Path, table: Table) -> tuple[str, ...]:
@@ -152,20 +177,6 @@ def _level_names(path: Path, table: Table) -> tuple[str, ...]:
     raise FileFormatError(
         f"{path} holds a table with the columns {shown}{', ...' if len(table.columns) > 6 else ''}; "
         "expected columns named by scorer, bodyparts, coords, as DeepLabCut writes them"
-    )
-
-
-def _check_one_animal(path: Path, individuals: Sequence[str]) -> None:
-    animals = [name for name in dict.fromkeys(individuals) if name != _UNIQUE_BODYPARTS]
-    if len(animals) > 1:
-        raise several_animals(path, animals)
-
-
-def several_animals(path: Path, animals: Sequence[str]) -> PoseError:
-    """The error for a file with more than one animal."""
-    return PoseError(
-        f"{path} holds the individuals {', '.join(animals)}; several animals are not supported by this "
-        "version of anipose. Save the tracks of each animal in a file of its own"
     )
 
 

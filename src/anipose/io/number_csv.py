@@ -4,9 +4,10 @@ Numbers are written with as many digits as it takes to read the same number agai
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,28 @@ def read_numbers(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     return names, numbers(path, read_cells(path, n_header_rows=1, n_columns=len(names)), names)
 
 
+def read_tables(path: Path) -> dict[str, tuple[list[str], NDArray[np.float64]]]:
+    """Column names and values (row, column) of the tables that are side by side in a file.
+
+    Their names are in a first header row, those of their columns in the second. A file with one header row
+    has one table, with an empty name.
+    """
+    header = read_rows(path, 2)
+    if len(header) < 2 or any(not cell or _is_number(cell) for cell in header[1]):
+        return {"": read_numbers(path)}
+    above, names = header
+    if len(above) != len(names):
+        raise FileFormatError(
+            f"{path} has {len(above)} cells in the first row and {len(names)} in the second; expected the "
+            "name of a table, and the name of a column, for each column"
+        )
+    values = numbers(path, read_cells(path, n_header_rows=2, n_columns=len(names)), names)
+    places = {table: [n for n, name in enumerate(above) if name == table] for table in dict.fromkeys(above)}
+    return {
+        table: ([names[place] for place in columns], values[:, columns]) for table, columns in places.items()
+    }
+
+
 def _is_number(cell: str) -> bool:
     try:
         float(cell)
@@ -89,32 +112,40 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def write_numbers(
-    path: Path,
-    names: Sequence[str],
-    values: NDArray[np.float64],
-    *,
-    constant: Sequence[float] = (),
-    row_numbers: NDArray[np.int64],
-) -> None:
-    """Write a header and rows; each row is its values, the constants, and its number.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberTable:
+    """A table to be written; each row is its values, the constants, and its number.
 
-    Args:
-        path: the file.
+    Attributes:
         names: names of the columns, in this order.
         values: (row, column).
         constant: values that are the same in every row.
         row_numbers: (row,).
     """
-    end = "".join(f",{value!r}" for value in np.asarray(constant, dtype=float).tolist())
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerow(names)
-        for start in range(0, len(values), _ROWS_AT_ONCE):
+
+    names: Sequence[str]
+    values: NDArray[np.float64]
+    constant: Sequence[float] = ()
+    row_numbers: NDArray[np.int64]
+
+    def rows(self) -> Iterator[str]:
+        """The rows as text, without the ends of lines."""
+        end = "".join(f",{value!r}" for value in np.asarray(self.constant, dtype=float).tolist())
+        for start in range(0, len(self.values), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            file.writelines(
-                f"{formatted(row)}{end},{number}\n"
-                for row, number in zip(values[part].tolist(), row_numbers[part].tolist(), strict=True)
-            )
+            for row, number in zip(self.values[part].tolist(), self.row_numbers[part].tolist(), strict=True):
+                yield f"{formatted(row)}{end},{number}"
+
+
+def write_tables(path: Path, tables: Mapping[str, NumberTable]) -> None:
+    """Write tables side by side, below a row with their names; one with an empty name has no such row."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        header = csv.writer(file, lineterminator="\n")
+        if set(tables) != {""}:
+            header.writerow([name for name, table in tables.items() for _ in table.names])
+        header.writerow(chain.from_iterable(table.names for table in tables.values()))
+        rows = zip(*(table.rows() for table in tables.values()), strict=True)
+        file.writelines(",".join(row) + "\n" for row in rows)
 
 
 def formatted(row: Sequence[float]) -> str:

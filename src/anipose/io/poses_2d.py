@@ -1,15 +1,15 @@
 """2D poses of one video, in the formats of the usual trackers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 
-from anipose.errors import FileFormatError
+from anipose.errors import FileFormatError, PoseError
 from anipose.io import deeplabcut, sleap
 from anipose.io.files import require_file
-from anipose.poses import Candidates2D, Poses2D
+from anipose.poses import UNNAMED, Candidates2D, Poses2D
 
 _EXPECTED = "expected 2D poses: DeepLabCut .h5 or .csv, Lightning Pose .csv, SLEAP .analysis.h5 or .slp"
 
@@ -43,6 +43,26 @@ def read_poses_2d(path: Path) -> Poses2D:
 
 def read_candidates_2d(path: Path) -> Candidates2D:
     """Read the 2D poses of a video with all candidates for each keypoint; otherwise as `read_poses_2d`."""
+    animals = read_animal_candidates_2d(path)
+    if len(animals) > 1:
+        raise PoseError(
+            f"{path} holds the animals {', '.join(animals)}, but this works on videos with one animal only. "
+            "Save the tracks of each animal in a file of its own"
+        )
+    (candidates,) = animals.values()
+    return candidates
+
+
+def read_animals_2d(path: Path) -> dict[str, Poses2D]:
+    """Read the 2D poses of every animal in a video, by name; one animal has the name `UNNAMED`.
+
+    Otherwise as `read_poses_2d`.
+    """
+    return {name: candidates.best() for name, candidates in read_animal_candidates_2d(path).items()}
+
+
+def read_animal_candidates_2d(path: Path) -> dict[str, Candidates2D]:
+    """As `read_animals_2d`, with all candidates for each keypoint."""
     require_file(path)
     if h5py.is_hdf5(path):
         return _read_hdf5(path)
@@ -54,7 +74,12 @@ def read_candidates_2d(path: Path) -> Candidates2D:
 
 def write_poses_2d(path: Path, poses: Poses2D) -> None:
     """Write the 2D poses of a video, in DeepLabCut's layout (.h5)."""
-    deeplabcut.write_deeplabcut(path, poses)
+    write_animals_2d(path, {UNNAMED: poses})
+
+
+def write_animals_2d(path: Path, animals: Mapping[str, Poses2D]) -> None:
+    """Write the 2D poses of every animal in a video, as DeepLabCut does of one or of several."""
+    deeplabcut.write_deeplabcut(path, animals)
 
 
 def count_frames_2d(path: Path) -> int:
@@ -63,13 +88,13 @@ def count_frames_2d(path: Path) -> int:
         with _explained(path), h5py.File(path, "r") as file:
             if not sleap.is_analysis(file) and not sleap.is_slp(file):
                 return deeplabcut.count_frames(path, file)
-    return read_poses_2d(path).n_frames
+    return next(iter(read_animals_2d(path).values())).n_frames
 
 
 def adopt_poses_2d(source: Path, target: Path) -> None:
     """Write what a tracker wrote to where it belongs, in DeepLabCut's layout and whole.
 
-    Of DeepLabCut's files, all candidates and animals are kept.
+    All animals are kept, and of DeepLabCut's files all candidates.
 
     Raises:
         FileFormatError: it cannot be read.
@@ -82,7 +107,7 @@ def adopt_poses_2d(source: Path, target: Path) -> None:
             with _explained(source):
                 deeplabcut.copy_deeplabcut_hdf5(source, target)
             return
-    write_poses_2d(target, read_poses_2d(source))
+    write_animals_2d(target, read_animals_2d(source))
 
 
 def _first_line(path: Path) -> str:
@@ -101,13 +126,17 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_hdf5(path: Path) -> Candidates2D:
+def _read_hdf5(path: Path) -> dict[str, Candidates2D]:
     with _explained(path), h5py.File(path, "r") as file:
         if sleap.is_analysis(file):
-            return Candidates2D.of(sleap.read_analysis(path, file))
+            return _without_alternatives(sleap.read_analysis(path, file))
         if sleap.is_slp(file):
-            return Candidates2D.of(sleap.read_slp(path, file))
+            return _without_alternatives(sleap.read_slp(path, file))
         if any("pandas_type" in node.attrs for node in file.values()):
             return deeplabcut.read_deeplabcut_hdf5(path, file)
         found = ", ".join(file) or "nothing"
     raise FileFormatError(f"{path} is an HDF5 file that holds {found}; {_EXPECTED}")
+
+
+def _without_alternatives(animals: Mapping[str, Poses2D]) -> dict[str, Candidates2D]:
+    return {name: Candidates2D.of(poses) for name, poses in animals.items()}

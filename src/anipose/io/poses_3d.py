@@ -3,17 +3,20 @@
 For each keypoint NAME_x, NAME_y, NAME_z, NAME_error, NAME_ncams, NAME_score; then the frame of
 reference M_00 .. M_22, center_0 .. center_2, and fnum. Other columns are not written: programs that
 read these files refuse them.
+
+The tables of several animals are side by side, below a first header row with their names. So
+``pandas.read_csv(path, header=[0, 1])["anna"]`` is the table of one animal, as it is in a file of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from anipose.arrays import NDArray
-from anipose.errors import FileFormatError
-from anipose.io.number_csv import read_numbers, write_numbers
-from anipose.poses import Frame3D, Poses3D
+from anipose.errors import FileFormatError, PoseError
+from anipose.io.number_csv import NumberTable, read_tables, write_tables
+from anipose.poses import UNNAMED, Frame3D, Poses3D
 
 _ROTATION = [f"M_{row}{column}" for row in range(3) for column in range(3)]
 _CENTER = [f"center_{axis}" for axis in range(3)]
@@ -23,13 +26,21 @@ _PER_KEYPOINT = ("x", "y", "z", "error", "ncams", "score")
 
 def write_poses_3d(path: Path, poses: Poses3D) -> None:
     """Write 3D poses; reading them again gives the same numbers."""
+    write_animals_3d(path, {UNNAMED: poses})
+
+
+def write_animals_3d(path: Path, animals: Mapping[str, Poses3D]) -> None:
+    """Write the 3D poses of every animal, of one without a name as `write_poses_3d`."""
+    write_tables(path, {name: _table(poses) for name, poses in animals.items()})
+
+
+def _table(poses: Poses3D) -> NumberTable:
     parts = [poses.points, poses.errors[..., None], poses.n_cameras[..., None], poses.scores[..., None]]
     n_columns = len(poses.keypoints) * len(_PER_KEYPOINT)
     names = [f"{keypoint}_{part}" for keypoint in poses.keypoints for part in _PER_KEYPOINT]
-    write_numbers(
-        path,
-        [*names, *_ROTATION, *_CENTER, _FRAME_NUMBER],
-        np.concatenate(parts, axis=-1).reshape(len(poses.points), n_columns),
+    return NumberTable(
+        names=[*names, *_ROTATION, *_CENTER, _FRAME_NUMBER],
+        values=np.concatenate(parts, axis=-1).reshape(len(poses.points), n_columns),
         constant=[*poses.frame.rotation.ravel(), *poses.frame.center],
         row_numbers=poses.frame_numbers,
     )
@@ -44,8 +55,26 @@ def read_poses_3d(path: Path) -> Poses3D:
     Raises:
         FileAccessError: there is no such file, or it cannot be read.
         FileFormatError: it is empty, damaged or of another kind.
+        PoseError: it holds several animals.
     """
-    names, values = read_numbers(path)
+    animals = read_animals_3d(path)
+    if len(animals) > 1:
+        raise PoseError(
+            f"{path} holds the animals {', '.join(animals)}, but this works on trials with one animal only"
+        )
+    (poses,) = animals.values()
+    return poses
+
+
+def read_animals_3d(path: Path) -> dict[str, Poses3D]:
+    """Read the 3D poses of every animal, by name; one animal has the name `UNNAMED`.
+
+    Otherwise as `read_poses_3d`.
+    """
+    return {animal: _poses(path, *table) for animal, table in read_tables(path).items()}
+
+
+def _poses(path: Path, names: Sequence[str], values: NDArray[np.float64]) -> Poses3D:
     place = {name: number for number, name in enumerate(names)}
     if len(place) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -18,30 +18,47 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.errors import DependencyError, FileFormatError
-from anipose.io.deeplabcut import KEY
+from anipose.io.deeplabcut import KEY, LEVELS
 from anipose.io.files import atomic_path
-from anipose.io.number_csv import formatted, read_numbers, write_numbers
+from anipose.io.number_csv import NumberTable, formatted, read_tables, write_tables
 from anipose.io.pandas_table import TableWriter
-from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_2d import read_animals_2d
+from anipose.poses import UNNAMED, with_animal
+
+Angles = Mapping[str, NDArray[np.float64]]
 
 _FRAME_NUMBER = "fnum"
 
 
-def write_angles(
-    path: Path, angles: Mapping[str, NDArray[np.float64]], frame_numbers: NDArray[np.int64]
-) -> None:
+def write_angles(path: Path, angles: Angles, frame_numbers: NDArray[np.int64]) -> None:
     """Write angles (frame,) in degrees, one column each, and fnum."""
-    values = np.stack([*angles.values()], axis=-1)
-    write_numbers(path, [*angles, _FRAME_NUMBER], values, row_numbers=frame_numbers)
+    write_animal_angles(path, {UNNAMED: angles}, frame_numbers)
 
 
-def read_angles(path: Path) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
-    """Angles (frame,) in degrees by name, and the numbers of the frames."""
-    names, values = read_numbers(path)
-    if _FRAME_NUMBER not in names:
-        raise FileFormatError(f"{path} is not a file of angles: it has no column {_FRAME_NUMBER}")
-    columns = dict(zip(names, values.T, strict=True))
-    return columns, columns.pop(_FRAME_NUMBER).astype(np.int64)
+def write_animal_angles(path: Path, animals: Mapping[str, Angles], frame_numbers: NDArray[np.int64]) -> None:
+    """Write the angles of every animal, side by side below a row with the names of the animals."""
+    tables = {
+        animal: NumberTable(
+            names=[*angles, _FRAME_NUMBER],
+            values=np.stack([*angles.values()], axis=-1),
+            row_numbers=frame_numbers,
+        )
+        for animal, angles in animals.items()
+    }
+    write_tables(path, tables)
+
+
+def read_angles(path: Path) -> tuple[Angles, NDArray[np.int64]]:
+    """Angles (frame,) in degrees by name, and the numbers of the frames; several animals are side by side."""
+    angles: dict[str, NDArray[np.float64]] = {}
+    frame_numbers = np.zeros(0, dtype=np.int64)
+    for animal, (names, values) in read_tables(path).items():
+        if _FRAME_NUMBER not in names:
+            raise FileFormatError(f"{path} is not a file of angles: it has no column {_FRAME_NUMBER}")
+        columns = dict(zip(names, values.T, strict=True))
+        frame_numbers = columns.pop(_FRAME_NUMBER).astype(np.int64)
+        angles |= {with_animal(animal, name): column for name, column in columns.items()}
+    return angles, frame_numbers
 
 
 @dataclass(frozen=True)
@@ -61,22 +78,29 @@ class SummaryPart:
 
 @dataclass(frozen=True)
 class _Block:
-    """The rows of a part; columns have one name per level."""
+    """The rows of a part; columns have one name per level, the first that of the animal."""
 
     columns: tuple[tuple[str, ...], ...]
     values: NDArray[np.float64]
 
     @classmethod
     def of_poses_2d(cls, path: Path) -> Self:
-        poses = read_poses_2d(path)
-        columns = tuple((name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood"))
-        values = np.concatenate([poses.points, poses.scores[..., None]], axis=-1)
-        return cls(columns, values.reshape(poses.n_frames, len(columns)))
+        animals = read_animals_2d(path)
+        columns = tuple(
+            (animal, name, coord)
+            for animal, poses in animals.items()
+            for name in poses.keypoints
+            for coord in ("x", "y", "likelihood")
+        )
+        values = [np.concatenate([p.points, p.scores[..., None]], axis=-1) for p in animals.values()]
+        flat = [part.reshape(len(part), 3 * part.shape[1]) for part in values]
+        return cls(columns, np.concatenate(flat, axis=1))
 
     @classmethod
     def of_csv(cls, path: Path) -> Self:
-        names, values = read_numbers(path)
-        return cls(tuple((name,) for name in names), values)
+        tables = read_tables(path)
+        columns = tuple((animal, name) for animal, (names, _) in tables.items() for name in names)
+        return cls(columns, np.concatenate([values for _, values in tables.values()], axis=1))
 
     def arranged(self, columns: Sequence[tuple[str, ...]]) -> Self:
         """With these columns; NaN where there is no such column."""
@@ -97,7 +121,7 @@ def write_summary(
         csv: the summary.
         parquet: the same, for programs that read it faster; needs pyarrow.
         hdf5: the same, for 2D poses only: the parts are then files of 2D poses, and columns have the
-            levels bodyparts and coords.
+            levels (individuals,) bodyparts and coords.
 
     Raises:
         FileAccessError, FileFormatError: a part cannot be read, or a summary cannot be written.
@@ -105,9 +129,11 @@ def write_summary(
     """
     read = _Block.of_csv if hdf5 is None else _Block.of_poses_2d
     columns = tuple(dict.fromkeys(column for part in parts for column in read(part.path).columns))
+    # Tables of unnamed animals alone have no level for the names of animals.
+    shown = columns if any(column[0] for column in columns) else tuple(column[1:] for column in columns)
     n_folders = max((len(part.folders) for part in parts), default=0)
     text_names = [*(f"folder_{number}" for number in range(1, n_folders + 1)), "filename", "project"]
-    clash = sorted({column[0] for column in columns} & set(text_names))
+    clash = sorted({column[0] for column in shown} & set(text_names))
     if clash:
         raise FileFormatError(f"{csv} cannot be made: the tables have columns named {', '.join(clash)}")
     texts = [
@@ -115,12 +141,12 @@ def write_summary(
     ]
 
     with ExitStack() as stack:
-        append = [stack.enter_context(_csv_writer(csv, columns, text_names))]
+        append = [stack.enter_context(_csv_writer(csv, shown, text_names))]
         if parquet is not None:
-            append.append(stack.enter_context(_parquet_writer(parquet, columns, text_names)))
+            append.append(stack.enter_context(_parquet_writer(parquet, shown, text_names)))
         if hdf5 is not None:
             longest = max([1, *(len(text.encode()) for row in texts for text in row)])
-            append.append(stack.enter_context(_hdf5_writer(hdf5, columns, text_names, longest)))
+            append.append(stack.enter_context(_hdf5_writer(hdf5, shown, text_names, longest)))
         for part, text in zip(parts, texts, strict=True):
             block = read(part.path).arranged(columns)
             for write in append:
@@ -136,7 +162,7 @@ def _csv_writer(
 ) -> Iterator[Callable[[_Block, Sequence[str]], None]]:
     """The header has one row per level, as pandas writes it without an index."""
     n_levels = max((len(column) for column in columns), default=1)
-    whole = [number for number, column in enumerate(columns) if column == (_FRAME_NUMBER,)]
+    whole = [number for number, column in enumerate(columns) if column[-1] == _FRAME_NUMBER]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         header = [*columns, *((name, *[""] * (n_levels - 1)) for name in text_names)]
         csv_writer(file, lineterminator="\n").writerows(zip(*header, strict=True))
@@ -146,7 +172,7 @@ def _csv_writer(
             csv_writer(end, lineterminator="\n").writerow(text)
             for row in block.values.tolist():
                 for column in whole:
-                    row[column] = int(row[column])
+                    row[column] = int(row[column]) if np.isfinite(row[column]) else np.nan
                 file.write(f"{formatted(row)},{end.getvalue()}")
 
         yield append
@@ -165,7 +191,8 @@ def _parquet_writer(
     from pyarrow.parquet import ParquetWriter
 
     fields = [
-        ("_".join(column), pa.int64() if column == (_FRAME_NUMBER,) else pa.float64()) for column in columns
+        ("_".join(filter(None, column)), pa.int64() if column[-1] == _FRAME_NUMBER else pa.float64())
+        for column in columns
     ]
     schema = pa.schema([*fields, *((name, pa.string()) for name in text_names)])
     with atomic_path(path) as temporary, ParquetWriter(temporary, schema) as file:
@@ -186,12 +213,13 @@ def _hdf5_writer(
     path: Path, columns: Sequence[tuple[str, ...]], text_names: Sequence[str], longest_text: int
 ) -> Iterator[Callable[[_Block, Sequence[str]], None]]:
     """As pandas stores it, with the levels bodyparts and coords; rows are numbered within each part."""
+    levels = LEVELS[-len(columns[0]) :] if columns else LEVELS[-2:]
     with TableWriter(
         path,
         key=KEY,
-        levels=("bodyparts", "coords"),
+        levels=levels,
         columns=columns,
-        text_columns=[(name, "") for name in text_names],
+        text_columns=[(name, *[""] * (len(levels) - 1)) for name in text_names],
         text_bytes=longest_text,
     ) as table:
         yield lambda block, text: table.append(block.values, np.arange(len(block.values)), text)

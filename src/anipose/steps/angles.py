@@ -46,19 +46,30 @@ class Angles(Job):
 
     def run(self) -> None:
         from anipose.geometry.angle_uncertainty import angle_deviations
-        from anipose.geometry.angles import compute_angles
+        from anipose.geometry.angles import compute_angles, known_angles
         from anipose.io.angle_companion import read_companion, write_angle_companion
-        from anipose.io.poses_3d import read_poses_3d
-        from anipose.io.tables import write_angles
+        from anipose.io.poses_3d import read_animals_3d
+        from anipose.io.tables import write_animal_angles
 
-        poses = read_poses_3d(self.poses_3d)
-        points = {name: poses.points[:, column] for column, name in enumerate(poses.keypoints)}
-        found = compute_angles(points, self.angles)
-        write_angles(self.table, found, poses.frame_numbers)
+        animals = read_animals_3d(self.poses_3d)
+        points = {
+            animal: {name: poses.points[:, column] for column, name in enumerate(poses.keypoints)}
+            for animal, poses in animals.items()
+        }
+        # A keypoint that no animal has is an error; one that some do not have is none.
+        compute_angles({name: found for some in points.values() for name, found in some.items()}, self.angles)
+        wanted = {animal: known_angles(self.angles, some) for animal, some in points.items()}
+        found = {animal: compute_angles(points[animal], some) for animal, some in wanted.items() if some}
+        frame_numbers = next(iter(animals.values())).frame_numbers
+        write_animal_angles(self.table, found, frame_numbers)
         if self.covariances is not None and self.companion is not None:
-            known = read_companion(self.covariances, poses.keypoints, len(poses.points))
-            deviations = angle_deviations(points, known.covariances, self.angles)
-            write_angle_companion(self.companion, found, deviations, poses.frame_numbers, fps=known.fps)
+            with_deviations, fps = {}, None
+            for animal, angles in found.items():
+                keypoints = animals[animal].keypoints
+                known = read_companion(self.covariances, keypoints, len(frame_numbers), animal)
+                deviations = angle_deviations(points[animal], known.covariances, wanted[animal])
+                with_deviations[animal], fps = (angles, deviations), known.fps
+            write_angle_companion(self.companion, with_deviations, frame_numbers, fps=fps)
 
 
 def companion_possible() -> bool:

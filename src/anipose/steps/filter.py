@@ -55,9 +55,12 @@ class Filter(Job):
                     )
 
     def run(self) -> None:
+        from dataclasses import replace
+
         from anipose.io.autoencoders import read_point_autoencoder, read_score_autoencoder
         from anipose.io.filter_changes import write_changes
-        from anipose.io.poses_2d import read_candidates_2d, write_poses_2d
+        from anipose.io.poses_2d import read_animal_candidates_2d, write_animals_2d
+        from anipose.poses import with_animal
         from anipose.repair import Autoencoders, repair
 
         scores, points = (self.models.get(name) for name in TRAINED)
@@ -65,6 +68,9 @@ class Filter(Job):
             scores=None if scores is None else read_score_autoencoder(scores),
             points=None if points is None else read_point_autoencoder(points),
         )
-        filtered, changes = repair(read_candidates_2d(self.poses_2d), self.table, models)
-        write_poses_2d(self.filtered, filtered)
-        write_changes(self.changes, changes)
+        filtered, changes = {}, []
+        for animal, tracked in read_animal_candidates_2d(self.poses_2d).items():
+            filtered[animal], changed = repair(tracked, self.table, models)
+            changes += [replace(one, keypoint=with_animal(animal, one.keypoint)) for one in changed]
+        write_animals_2d(self.filtered, filtered)
+        write_changes(self.changes, tuple(changes))

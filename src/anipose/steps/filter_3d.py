@@ -42,22 +42,23 @@ class Filter3D(Job):
 
         from anipose.filters.median import filter_median_3d
         from anipose.filters.smoothing import smooth_kalman, smooth_savgol
-        from anipose.io.poses_3d import read_poses_3d, write_poses_3d
+        from anipose.io.poses_3d import read_animals_3d, write_animals_3d
 
-        poses = read_poses_3d(self.poses_3d)
-        table = self.filter3d
-        points = filter_median_3d(
-            poses.points,
-            poses.errors,
-            size=table.medfilt,
-            offset_threshold=table.offset_threshold,
-            max_gap=table.max_gap,
-        ).points
-        if table.smooth == "savgol":
-            points = smooth_savgol(points, window=table.smooth_window, order=table.smooth_order)
-        elif table.smooth == "kalman":
-            points = smooth_kalman(points, window=table.smooth_window)
-        write_poses_3d(self.filtered, replace(poses, points=points))
+        table, filtered = self.filter3d, {}
+        for animal, poses in read_animals_3d(self.poses_3d).items():
+            points = filter_median_3d(
+                poses.points,
+                poses.errors,
+                size=table.medfilt,
+                offset_threshold=table.offset_threshold,
+                max_gap=table.max_gap,
+            ).points
+            if table.smooth == "savgol":
+                points = smooth_savgol(points, window=table.smooth_window, order=table.smooth_order)
+            elif table.smooth == "kalman":
+                points = smooth_kalman(points, window=table.smooth_window)
+            filtered[animal] = replace(poses, points=points)
+        write_animals_3d(self.filtered, filtered)
 
 
 def _smoothing_keys(method: str | None) -> tuple[str, ...]:

@@ -35,18 +35,22 @@ class Project2D(Job):
                         poses_3d=trial.poses_3d,
                         projected=view.poses_2d_projected,
                         camera=camera,
-                        cameras=view.settings.only("offset", "frame_offset"),
+                        cameras=view.settings.only("offset", "size", "frame_offset"),
                     )
 
     def run(self) -> None:
         from anipose.io.calibration import read_calibration
-        from anipose.io.poses_2d import write_poses_2d
-        from anipose.io.poses_3d import read_poses_3d
+        from anipose.io.poses_2d import write_animals_2d
+        from anipose.io.poses_3d import read_animals_3d
         from anipose.poses import Poses2D
+        from anipose.recorded import recorded_cameras
 
-        poses = read_poses_3d(self.poses_3d)
-        (camera,) = read_calibration(self.calibration).subset([self.camera])
-        points = camera.project(poses.frame.to_world(poses.points))
+        calibrated = read_calibration(self.calibration).subset([self.camera])
+        (camera,) = recorded_cameras(calibrated, {self.camera: self.cameras})
         x, y = self.cameras.corner
-        seen = Poses2D(poses.keypoints, points, poses.scores).shifted((-x, -y))
-        write_poses_2d(self.projected, seen.advanced(-self.cameras.frame_offset))
+        projected = {}
+        for animal, poses in read_animals_3d(self.poses_3d).items():
+            points = camera.project(poses.frame.to_world(poses.points))
+            seen = Poses2D(poses.keypoints, points, poses.scores).shifted((-x, -y))
+            projected[animal] = seen.advanced(-self.cameras.frame_offset)
+        write_animals_2d(self.projected, projected)
