@@ -57,20 +57,6 @@ class CalibrationFolder:
         return None if self.initial == self.file else self.initial
 
     @property
-    def by_board(self) -> Path:
-        """What the videos of the board give: the calibration, or what is refined with the animal."""
-        if self.config.calibration.animal_calibration:
-            return self.folder / "calibration-board.toml"
-        return self.file
-
-    @property
-    def start(self) -> Path | None:
-        """The calibration that the animal refines; None if there is none but that of the user."""
-        if self.recordings:
-            return self.by_board
-        return None if self.initial == self.file else self.initial
-
-    @property
     def report(self) -> Path:
         """What there is to know of the calibration, as a page for a browser."""
         return self.folder / "report.html"
@@ -79,6 +65,11 @@ class CalibrationFolder:
     def report_figures(self) -> Path:
         """The figures of the report."""
         return self.folder / "report.json"
+
+    @property
+    def uncertainty(self) -> Path:
+        """How sure the calibration is of its cameras."""
+        return self.folder / "uncertainty.npz"
 
     def export(self, name: str) -> Path:
         """Where the calibration is written for another program."""
@@ -165,13 +156,6 @@ def calibration_at(
         if camera is not None:
             of_lenses[camera] = (*of_lenses.get(camera, ()), video)
     return CalibrationFolder(folder, config, recordings, layers.root, of_lenses)
-
-
-def _starts_elsewhere(calibration: CalibrationFolder) -> bool:
-    """Whether a calibration is made here from that of `calibration_init`, with the animal alone."""
-    table = calibration.config.calibration
-    here = calibration.owner == calibration.root or calibration.folder.is_dir()
-    return here and table.animal_calibration and table.calibration_init is not None
 
 
 def _starts_elsewhere(calibration: CalibrationFolder) -> bool:

@@ -17,6 +17,7 @@ from anipose.geometry.calibration import CalibrationResult, calibrate
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.world import world_of_board
 from anipose.io.calibration import read_calibration, write_calibration
+from anipose.io.calibration_uncertainty import write_calibration_uncertainty
 from anipose.io.detections import BoardDetections, read_detections
 from anipose.io.files import write_text
 
@@ -33,6 +34,7 @@ def calibrate_and_report(
     rejected: Mapping[str, tuple[int, ...]],
     calibration: Path,
     figures: Path,
+    uncertainty: Path,
     page: Path,
 ) -> None:
     """Calibrate, and write the calibration and the report; of a calibration that fails, the report alone.
@@ -82,6 +84,7 @@ def calibrate_and_report(
     found = figures_of(result, seen, board, table.units, warnings)
     metadata = {**result.cameras.metadata, "units": table.units}
     write_calibration(calibration, replace(result.cameras, metadata=metadata))
+    write_calibration_uncertainty(uncertainty, result.uncertainty)
     write_text(figures, _json(found))
     write_text(page, calibration_page(found))
 

@@ -269,6 +269,9 @@ class Triangulation(Table):
     ransac: Switch = True
     """Leave out cameras that disagree with the others, keypoint by keypoint: those farther than
     `reproj_error_threshold` from the point. false: the plain linear solution of all cameras."""
+    score_weighting: Switch = False
+    """Multiply the error of each view by the score of its point, where points are triangulated one by one, so
+    that surer views count more. Worth a try where scores tell much of how exact points are."""
     fix_swaps: Pairs = ()
     """Pairs of keypoints that the tracker may exchange, such as left and right. Where the other cameras show
     that one camera has them exchanged, they are put right before triangulation."""
@@ -281,9 +284,6 @@ class Triangulation(Table):
 
     max_gap: Frames | None = None
     """How long a keypoint may be out of sight for `optim` to fill in its way. When absent, any time."""
-    score_weighting: Switch = False
-    """Multiply the error of each view by the score of its point, where points are triangulated one by one, so
-    that surer views count more. Worth a try where scores tell much of how exact points are."""
 
     scale_smooth: Weight = 2
     """How strongly `optim` smooths over time, with the method "anipose". 0: not at all."""
@@ -291,6 +291,9 @@ class Triangulation(Table):
     """Derivative of the position that `optim` keeps small: 1 velocity, 2 acceleration, 3 jerk."""
     constraints: Pairs = ()
     """Pairs of keypoints whose distance `optim` keeps constant: rigid bones."""
+    limb_lengths: Literal["session", "trial"] = "session"
+    """What the lengths of limbs are learned from, with the method "map": all trials of the "session", so that
+    limbs are as long in all of them; then a new trial makes all of them anew. Or each "trial" by itself."""
     scale_length: Weight = 2
     """How strongly `optim` keeps the distances of `constraints`, with the method "anipose"."""
     constraints_weak: Pairs = ()
@@ -305,6 +308,9 @@ class Triangulation(Table):
     """Accepted from older projects, without effect: long trials are optimised in pieces anyway."""
     optim_chunking_size: Annotated[Integer, Ge(10), Unit("frames")] = 1000
     """Accepted from older projects, without effect: see `optim_chunking`."""
+    calibration_uncertainty: Switch = False
+    """Add what the calibration does not know to the covariances of the points, in the `.nc` files. It shifts
+    neighbouring points alike, and is the same in all frames. Needs a calibration from a board."""
     axes: Axes | None = None
     """Two axes of the coordinate system, each from one keypoint towards another: the first as given, the
     second at a right angle to it; the third makes the system right-handed. Needs `reference_point`."""

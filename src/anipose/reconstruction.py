@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from anipose.arrays import NDArray
 from anipose.config import Triangulation
+from anipose.geometry.calibration_uncertainty import CalibrationUncertainty, calibration_covariances
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.candidates import choose_candidates
 from anipose.geometry.frame import standard_frame
@@ -46,7 +47,13 @@ class Reconstruction:
 
 
 def reconstruct(
-    cameras: Cameras, seen: MultiviewPoses, table: Triangulation, *, trial: str
+    cameras: Cameras,
+    seen: MultiviewPoses,
+    table: Triangulation,
+    *,
+    trial: str,
+    lengths: Mapping[tuple[str, str], float] | None = None,
+    uncertainty: CalibrationUncertainty | None = None,
 ) -> Reconstruction:
     """3D poses from the points of several views.
 
@@ -55,6 +62,8 @@ def reconstruct(
         seen: all 2D points, on the sensors that were calibrated, with whatever score.
         table: the settings.
         trial: its name, for messages.
+        lengths: of limbs, where they are known from other trials, too.
+        uncertainty: of the calibration, if the covariances are to have it.
 
     Raises:
         PoseError: a keypoint of the axes or constraints is unknown, or never seen.
@@ -62,7 +71,7 @@ def reconstruct(
     good, swaps = put_right(cameras, seen.above(table.score_threshold), table)
     for swap in swaps:
         log.info("trial %s: %s", trial, swap)
-    points, used = _each_alone(cameras, good, table)
+    points, used = each_alone(cameras, good, table)
     covariances = None
     if np.isnan(points).all():
         highest = np.max(seen.scores, initial=-np.inf, where=np.isfinite(seen.scores))
@@ -74,7 +83,7 @@ def reconstruct(
             highest,
         )
     elif table.optim:
-        trajectory = _together(cameras, good, points, table)
+        trajectory = _together(cameras, good, points, table, lengths or {})
         points, covariances = trajectory.points, trajectory.covariances
         used = _seen(good)
     unknown = np.isnan(points).any(axis=-1)
@@ -82,6 +91,8 @@ def reconstruct(
     frame = Frame3D() if unknown.all() else _frame(points, seen.keypoints, table)
     if covariances is None:
         covariances = point_covariances(cameras, points, good.points, used)
+    if uncertainty is not None:
+        covariances = covariances + calibration_covariances(cameras, uncertainty.of(cameras), points, used)
     covariances = frame.rotation @ covariances @ frame.rotation.T
     poses = _described(cameras, good, points, used, frame)
     _warn_of_errors(poses, table, trial)
@@ -206,7 +217,7 @@ def _described(
     )
 
 
-def _each_alone(
+def each_alone(
     cameras: Cameras, good: MultiviewPoses, table: Triangulation
 ) -> tuple[Float[Array, "frame keypoint 3"], CamerasUsed]:
     """Every point of every frame for itself, in the world of the calibration, and its cameras."""
@@ -228,12 +239,17 @@ def _seen(poses: MultiviewPoses) -> CamerasUsed:
 
 
 def _together(
-    cameras: Cameras, good: MultiviewPoses, start: Float[Array, "frame keypoint 3"], table: Triangulation
+    cameras: Cameras,
+    good: MultiviewPoses,
+    start: Float[Array, "frame keypoint 3"],
+    table: Triangulation,
+    lengths: Mapping[tuple[str, str], float],
 ) -> Trajectory:
     """All points of a trial at once: smooth in time, with limbs of constant length."""
     strong = _columns(table.constraints, good.keypoints, "constraints")
     weak = _columns(table.constraints_weak, good.keypoints, "constraints_weak")
     if table.method == "map":
+        limbs = (*table.constraints, *table.constraints_weak)
         return optimise_map(
             cameras,
             good.points,
@@ -242,6 +258,7 @@ def _together(
             constraints_weak=weak,
             n_deriv=table.n_deriv_smooth,
             max_gap=table.max_gap,
+            lengths=np.array([lengths.get(limb, np.nan) for limb in limbs]),
         )
     return optimise_classic(
         cameras,

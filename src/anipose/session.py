@@ -190,6 +190,15 @@ class Session:
         return self.path("pose_3d") / "report.html"
 
     @property
+    def limb_lengths(self) -> Path | None:
+        """The lengths of limbs, if they are learned from all trials together."""
+        table = self.config.triangulation
+        together = table.optim and table.method == "map" and table.limb_lengths == "session"
+        if not together or not (table.constraints or table.constraints_weak) or len(self.trials_3d) < 2:
+            return None
+        return self.path("pose_3d") / "limb-lengths.json"
+
+    @property
     def config_file(self) -> Path:
         """Where the configuration that holds for the session is written out."""
         return self.folder / "config" / CONFIG_NAME
@@ -233,6 +242,12 @@ class Session:
         if self.calibration is not None:
             return self.calibration.file
         return self.path("calibration_results") / "calibration.toml"
+
+    @property
+    def calibration_uncertainty(self) -> Path | None:
+        """How sure the calibration is of its cameras, if that is to be known of the points."""
+        wanted = self.config.triangulation.calibration_uncertainty
+        return self.calibration.uncertainty if wanted and self.calibration is not None else None
 
     @cached_property
     def pattern(self) -> CameraPattern | None:

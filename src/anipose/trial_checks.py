@@ -6,6 +6,9 @@ from pathlib import Path
 
 from anipose.config import Camera
 from anipose.errors import FileFormatError, PoseError
+from anipose.geometry.calibration_uncertainty import CalibrationUncertainty
+from anipose.geometry.cameras import Cameras
+from anipose.io.calibration_uncertainty import read_calibration_uncertainty
 from anipose.io.video import frame_rate, picture_size
 
 log = logging.getLogger(__name__)
@@ -44,9 +47,12 @@ def usable_cameras(
 def tell_sizes(
     videos: Mapping[str, Path], cameras: Mapping[str, Camera], calibrated: Mapping[str, tuple[int, int]]
 ) -> None:
-    """Warn of videos of another size than was calibrated, unless the config says they are crops.
+    """Warn of videos of another size than they should have, unless the config says they are crops.
 
     No more than that: the videos may be small copies of those that were tracked.
+
+    Args:
+        calibrated: sizes of the pictures that were calibrated, or that `[cameras.X] size` gives.
     """
     for name, video in videos.items():
         if name not in calibrated or any(cameras[name].corner) or not video.is_file():
@@ -56,16 +62,26 @@ def tell_sizes(
         except FileFormatError as error:
             log.warning("%s; its size cannot be compared with the calibration", error)
             continue
-        if size != calibrated[name]:
+        if size != calibrated[name] and cameras[name].size is not None:
+            log.warning(
+                "[cameras.%s] size = [%d, %d], but %s has %dx%d. It has to be the size in which it was "
+                "tracked",
+                name,
+                *calibrated[name],
+                video.name,
+                *size,
+            )
+        elif size != calibrated[name]:
             log.warning(
                 "camera %s was calibrated with pictures of %dx%d, but %s has %dx%d. If it was tracked in "
-                "that size, calibrate with videos of the same size; or, if it is a part of the picture, "
-                "say where that begins: [cameras.%s] offset = [x, y]",
+                "that size, say so: [cameras.%s] size = [%d, %d] if it shows the whole picture with other "
+                "pixels, or offset = [x, y] if it is a part of it, with the first pixel of that",
                 name,
                 *calibrated[name],
                 video.name,
                 *size,
                 name,
+                *size,
             )
 
 
@@ -90,6 +106,26 @@ def common_rate(trial: str, videos: Mapping[str, Path]) -> float | None:
         )
         return None
     return min(rates.values())
+
+
+def known_uncertainty(trial: str, path: Path | None, cameras: Cameras) -> CalibrationUncertainty | None:
+    """How sure a calibration is of these cameras; None, with a warning, where that is not known.
+
+    Args:
+        path: where it is; None if nobody wants to know.
+    """
+    if path is None:
+        return None
+    found = read_calibration_uncertainty(path) if path.is_file() else None
+    if found is not None and found.is_of(cameras):
+        return found
+    log.warning(
+        "trial %s: the covariances are without the uncertainty of the calibration, since %s %s",
+        trial,
+        path,
+        "is that of another calibration" if found else "is not there: only anipose calibrate makes it",
+    )
+    return None
 
 
 def tell_keypoints(trial: str, keypoints: Mapping[str, Sequence[str]]) -> None:

@@ -341,9 +341,28 @@ def covariance(
     noise_px: Float[Array, "camera"],
 ) -> Float[Array, "camera 15 15"]:
     """Covariance of the parameters of each camera, everything else being estimated too."""
+    return own_blocks(joint_covariance(rig, views, points, freedom, loss=loss, noise_px=noise_px))
+
+
+def joint_covariance(
+    rig: Rig,
+    views: Views,
+    points: Float[Array, "corner 3"],
+    freedom: Freedom,
+    *,
+    loss: Loss,
+    noise_px: Float[Array, "camera"],
+) -> Float[Array, "camera 15 camera 15"]:
+    """Covariance of the parameters of all cameras together, the boards being estimated too."""
     equations = normal_equations(rig, views, points, freedom, loss, noise_px)
     inverse = np.linalg.inv(_schur(equations, 0.0)[0])
     n_cameras, _, n_free = freedom.basis.shape
     blocks = inverse.reshape(n_cameras, n_free, n_cameras, n_free)
-    own = blocks[np.arange(n_cameras), :, np.arange(n_cameras)]
-    return freedom.basis @ own @ np.swapaxes(freedom.basis, 1, 2)
+    joint: Array = np.einsum("cif,cfdg,djg->cidj", freedom.basis, blocks, freedom.basis, optimize=True)
+    return joint
+
+
+def own_blocks(joint: Float[Array, "camera 15 camera 15"]) -> Float[Array, "camera 15 15"]:
+    """The covariance of each camera, of that of all together."""
+    number = np.arange(len(joint))
+    return joint[number, :, number]

@@ -15,9 +15,10 @@ from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import board_symmetries, place_boards, place_cameras, shared_frames
 from anipose.geometry.board_views import Seen
-from anipose.geometry.bundle import N_POSE, Loss, Rig, Views, adjust, covariance, geman_mcclure, residuals
+from anipose.geometry.bundle import N_POSE, Loss, Rig, Views, adjust, geman_mcclure, joint_covariance, own_blocks, residuals
 from anipose.geometry.calibration_gates import require_distances, require_plausible
 from anipose.geometry.calibration_start import LensSettings, Start, prepare
+from anipose.geometry.calibration_uncertainty import CalibrationUncertainty, uncertainty_of
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.held_out import HeldOut, cameras_of, edge_lengths, figure, hold_out
 from anipose.geometry.intrinsics import LensFreedom, LensModel, lens_freedom, noise_of
@@ -45,6 +46,7 @@ class CalibrationResult:
         corners: (camera, frame, corner, 2), as they were seen, pixels; NaN where not.
         residuals: (camera, frame, corner, 2), projection minus corner, pixels; NaN where not seen.
         covariance: (camera, 15, 15), of rotation, translation, fx, fy, cx, cy and five coefficients.
+        uncertainty: of all cameras together.
         shared: (camera, camera), in how many frames both see the board; on the diagonal, each one.
         models: the coefficients of each lens.
         held_out: how well boards are predicted that were not used; None if there are too few.
@@ -58,6 +60,7 @@ class CalibrationResult:
     corners: Float[Array, "camera frame corner 2"]
     residuals: Float[Array, "camera frame corner 2"]
     covariance: Float[Array, "camera 15 15"]
+    uncertainty: CalibrationUncertainty
     shared: Int[NDArray[np.int64], "camera camera"]
     models: tuple[LensModel, ...]
     held_out: HeldOut | None
@@ -119,9 +122,9 @@ def _calibrated(
         adjusted, spread = _adjust_all(start, rig, views, points, kind)
         for camera, lens in enumerate(start.own):
             if lens is not None:
-                spread[camera, N_POSE:, N_POSE:] = lens.covariance
+                spread[camera, N_POSE:, camera, N_POSE:] = lens.covariance
         errors = residuals(adjusted, views, points)
-    require_plausible(start.names, start.sizes, adjusted, views, errors, spread)
+    require_plausible(start.names, start.sizes, adjusted, views, errors, own_blocks(spread))
     held_out = hold_out(
         adjusted, views, points, neighbours, lambda rig, some: _adjust_last(start, rig, some, points, kind)[0]
     )
@@ -154,7 +157,7 @@ def _renumbered(
 
 def _adjust_all(
     start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Float[Array, "camera 15 15"]]:
+) -> tuple[Rig, Float[Array, "camera 15 camera 15"]]:
     """Bundle adjustment with ever less regard for outliers."""
     for scale in ROBUST_SCALES[:-1]:
         rig, _ = _adjust_at(scale, 1e-4, start, rig, views, points, kind)
@@ -164,13 +167,13 @@ def _adjust_all(
 
 def _adjust_last(
     start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Callable[[], Float[Array, "camera 15 15"]]]:
+) -> tuple[Rig, Callable[[], Float[Array, "camera 15 camera 15"]]]:
     return _adjust_at(ROBUST_SCALES[-1], 1e-9, start, rig, views, points, kind)
 
 
 def _adjust_at(
     scale: float, tolerance: float, start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Callable[[], Float[Array, "camera 15 15"]]]:
+) -> tuple[Rig, Callable[[], Float[Array, "camera 15 camera 15"]]]:
     """The rig, and what gives its covariance."""
     # One noise for all: each its own would let one camera fit ever better, and count ever more.
     noise = np.full(len(start.sizes), noise_of(residuals(rig, views, points)))
@@ -180,7 +183,7 @@ def _adjust_at(
     )
     loss = Loss(geman_mcclure, scale)
     rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=tolerance)
-    return rig, lambda: covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
+    return rig, lambda: joint_covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
 
 
 def _result(
@@ -188,13 +191,13 @@ def _result(
     rig: Rig,
     views: Views,
     errors: Float[Array, "view corner 2"],
-    spread: Float[Array, "camera 15 15"],
+    joint: Float[Array, "camera 15 camera 15"],
     neighbours: NDArray[np.int64] | None,
     points: Array,
     kind: LensFreedom,
     held_out: HeldOut | None,
 ) -> CalibrationResult:
-    names, frames = start.names, start.frames
+    names, frames, spread = start.names, start.frames, own_blocks(joint)
     cameras = cameras_of(rig, names, start.sizes)
     shape = (len(names), len(frames), len(points), 2)
     corners, off = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -223,6 +226,7 @@ def _result(
         corners=corners,
         residuals=off,
         covariance=spread,
+        uncertainty=uncertainty_of(cameras, joint),
         shared=shared_frames(views, len(names)),
         models=tuple(start.models),
         held_out=held_out,

@@ -102,7 +102,7 @@ def optimise_classic(
         constraints_weak: the same, with `scale_length_weak`.
         reproj_error_threshold: pixels.
         max_gap: frames; None for any gap.
-        lengths: of the limbs, strong ones first, where they are known; None to find them.
+        lengths: of the limbs, strong ones first; None, or NaN for single ones, to find them.
         ftol: stop when a step lowers the objective by less than this share.
 
     References:
@@ -160,7 +160,7 @@ def optimise_map(
         constraints_weak: pairs of keypoints whose distance varies by 2 %.
         n_deriv: which difference in time is to be small.
         max_gap: frames; None for any gap.
-        lengths: of the limbs, strong ones first, where they are known; None to find them.
+        lengths: of the limbs, strong ones first; None, or NaN for single ones, to find them.
         ftol: stop when a step lowers the objective by less than this share.
 
     References:
@@ -168,28 +168,65 @@ def optimise_map(
         Yang et al., Graduated non-convexity for robust spatial perception, IEEE RA-L 5 (2020).
     """
     recording = _recording(cameras, points, start, n_deriv, max_gap)
-    field, _ = sane_start(start, recording.exists)
     pairs = np.concatenate([constraints.reshape(-1, 2), constraints_weak.reshape(-1, 2)]).astype(np.int64)
     if not recording.exists.any():
+        field, _ = sane_start(start, recording.exists)
         nothing = Solution(field, _limbs(pairs, np.zeros(len(pairs)), lengths), 0.0, 0)
         return _trajectory(cameras, recording, nothing, np.zeros((6, *field.shape[1:])))
     deviations = np.repeat([STRONG_DEVIATION, WEAK_DEVIATION], [len(constraints), len(constraints_weak)])
-    limbs = _limbs(pairs, 1 / (LEARNING_DEVIATION * deviations), lengths)
-    model, guess = _first_model(cameras, recording, field, limbs, n_deriv)
+    limbs = _limbs(pairs, 1 / deviations, lengths)
+    model, solution, lasting_px = _most_probable(cameras, recording, start, limbs, n_deriv, ftol)
+    spread = covariances(recording, replace(model, limbs=solution.limbs), solution.field, lasting_px)
+    found = _trajectory(cameras, recording, solution, spread)
+    return replace(found, noise_px=1 / model.weights)
+
+
+def measure_limbs(
+    cameras: Cameras,
+    points: Float[Array, "camera frame keypoint 2"],
+    start: Float[Array, "frame keypoint 3"],
+    *,
+    constraints: Pairs,
+    constraints_weak: Pairs,
+    n_deriv: int = 3,
+) -> Float[Array, "3 limb"]:
+    """Number, sum and sum of squares of the lengths of limbs, strong ones first, as `optimise_map` has them.
+
+    Sums of several recordings can be added; `best_lengths` makes lengths of them.
+    """
+    recording = _recording(cameras, points, start, n_deriv, 0)
+    pairs = np.concatenate([constraints.reshape(-1, 2), constraints_weak.reshape(-1, 2)]).astype(np.int64)
+    deviations = np.repeat([STRONG_DEVIATION, WEAK_DEVIATION], [len(constraints), len(constraints_weak)])
+    if not recording.exists.any():
+        return np.zeros((3, len(pairs)))
+    limbs = _limbs(pairs, 1 / deviations, None)
+    _, solution, _ = _most_probable(cameras, recording, start, limbs, n_deriv, 1e-3)
+    return solution.limbs.known
+
+
+def _most_probable(
+    cameras: Cameras,
+    recording: Recording,
+    start: Float[Array, "frame keypoint 3"],
+    limbs: Limbs,
+    n_deriv: int,
+    ftol: float,
+) -> tuple[Model, Solution, float]:
+    """The model that was learned, its solution, and the part of the errors that lasts, pixels."""
+    field, _ = sane_start(start, recording.exists)
+    yielding = replace(limbs, weights=limbs.weights / LEARNING_DEVIATION)
+    model, guess = _first_model(cameras, recording, field, yielding, n_deriv)
     if guess.widest > POOR_START:
         convex = replace(model, loss=CoordinateLoss("soft_l1", CONVEX_THRESHOLD), tails=np.inf)
         field = solve(recording, convex, field, ftol=1e-3).field
-        model, guess = _first_model(cameras, recording, field, limbs, n_deriv)
+        model, guess = _first_model(cameras, recording, field, yielding, n_deriv)
     model, field = learn(recording, model, field, LOSS_WIDTHS, guess.lasting_px)
     # Frames that were not learned from are still at their start.
     for width in LOSS_WIDTHS[:-1] if field.shape[2] > PIECES * PIECE_FRAMES else []:
         wide = replace(model, loss=GemanMcClure(width))
         field = solve(recording, wide, field, ftol=1e-2).field
-    model = replace(model, limbs=replace(model.limbs, weights=1 / deviations))
-    solution = solve(recording, model, field, ftol=ftol)
-    spread = covariances(recording, replace(model, limbs=solution.limbs), solution.field, guess.lasting_px)
-    found = _trajectory(cameras, recording, solution, spread)
-    return replace(found, noise_px=1 / model.weights)
+    model = replace(model, limbs=replace(model.limbs, weights=limbs.weights))
+    return model, solve(recording, model, field, ftol=ftol), guess.lasting_px
 
 
 def _recording(

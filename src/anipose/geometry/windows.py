@@ -169,9 +169,12 @@ def total_cost(recording: Recording, model: Model, field: Field) -> float:
 
 
 def fixed_lengths(lengths: Float[Array, "limb"]) -> Float[Array, "3 limb"]:
-    """`Limbs.known` with so many measurements of these lengths that they do not change any more."""
-    count = 1e12
-    known: Array = count * np.stack([np.ones_like(lengths), lengths, lengths**2])
+    """`Limbs.known` with so many measurements of these lengths that they do not change any more.
+
+    A length that is NaN is unknown.
+    """
+    count = np.where(np.isnan(lengths), 0.0, 1e12)
+    known: Array = count * np.nan_to_num(np.stack([np.ones_like(lengths), lengths, lengths**2]))
     return known
 
 

@@ -94,7 +94,11 @@ SINGLE = (
     Command(
         "filter", "Repair the tracked points in 2D", ("train_autoencoder:TrainAutoencoder", "filter:Filter")
     ),
-    Command("triangulate", "Find 3D poses from the 2D poses of every camera", ("triangulate:Triangulate",)),
+    Command(
+        "triangulate",
+        "Find 3D poses from the 2D poses of every camera",
+        ("limb_lengths:MeasureLimbs", "triangulate:Triangulate"),
+    ),
     Command("report-3d", "Tell how good the 3D poses are, and what is to blame", ("report_3d:Report3D",)),
     Command("filter-3d", "Repair the 3D poses", ("filter_3d:Filter3D",)),
     Command("angles", "Compute joint angles", ("angles:Angles",)),

@@ -77,6 +77,7 @@ class Calibrate(Job):
     initial: OptionalInput[Path | None]
     calibration: Output[Path]
     figures: Output[Path]
+    uncertainty: Output[Path]
     report: Output[Path]
     table: config.Calibration
     cameras: Mapping[str, config.Camera]
@@ -99,6 +100,7 @@ class Calibrate(Job):
                     initial=calibration.initial,
                     calibration=calibration.by_board,
                     figures=calibration.report_figures,
+                    uncertainty=calibration.uncertainty,
                     report=calibration.report,
                     table=calibration.config.calibration.only(*keys),
                     cameras={
@@ -119,6 +121,7 @@ class Calibrate(Job):
             rejected=self.rejected,
             calibration=self.calibration,
             figures=self.figures,
+            uncertainty=self.uncertainty,
             page=self.report,
         )
 

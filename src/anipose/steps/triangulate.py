@@ -35,6 +35,8 @@ class Triangulate(Job):
         poses_2d: camera -> file.
         poses_3d: the table that other programs know.
         companion: the same with all that is known about it, where the packages for NetCDF are installed.
+        uncertainty: of the calibration, if it is to be in the covariances.
+        limb_lengths: those of all trials of the session.
         videos: camera -> video, whose pictures have to be of the size that was calibrated.
         cameras: what the config says about each camera.
         units: unit of length of the calibration.
@@ -53,6 +55,8 @@ class Triangulate(Job):
     poses_3d: Output[Path]
     companion: Output[Path | None]
     triangulation: config.Triangulation
+    uncertainty: OptionalInput[Path | None]
+    limb_lengths: OptionalInput[Path | None]
     videos: OptionalInput[Mapping[str, Path]]
     cameras: Mapping[str, config.Camera]
     units: str
@@ -68,6 +72,8 @@ class Triangulate(Job):
                     calibration=session.calibration_file,
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
                     videos={c: view.video for c, view in trial.views.items() if view.video is not None},
+                    uncertainty=session.calibration_uncertainty,
+                    limb_lengths=session.limb_lengths,
                     poses_3d=trial.poses_3d_raw,
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
                     triangulation=_narrowed(table),
@@ -81,12 +87,14 @@ class Triangulate(Job):
 
     def run(self) -> None:
         from anipose.io.calibration import read_calibration
+        from anipose.io.limb_lengths import read_limb_lengths
         from anipose.io.movement import write_companion
         from anipose.io.poses_3d import write_poses_3d
         from anipose.io.views import read_candidates
         from anipose.reconstruction import consistent, reconstruct
         from anipose.trial_checks import (
             common_rate,
+            known_uncertainty,
             tell_keypoints,
             tell_lengths,
             tell_sizes,
@@ -102,7 +110,16 @@ class Triangulate(Job):
         tell_keypoints(trial, {name: found[0].keypoints for name, found in views.items()})
         cameras = calibrated.subset(names)
         seen = consistent(cameras, views, self.triangulation)
-        found = reconstruct(cameras, seen, self.triangulation, trial=trial)
+        known = self.limb_lengths is not None and self.limb_lengths.is_file()
+        lengths = read_limb_lengths(self.limb_lengths) if self.limb_lengths and known else None
+        found = reconstruct(
+            cameras,
+            seen,
+            self.triangulation,
+            trial=trial,
+            lengths=lengths,
+            uncertainty=known_uncertainty(trial, self.uncertainty, cameras),
+        )
         write_poses_3d(self.poses_3d, found.poses)
         if self.companion is not None:
             write_companion(
