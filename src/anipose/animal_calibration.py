@@ -20,7 +20,8 @@ from anipose.geometry.keypoints import require_keypoints
 from anipose.geometry.point_choice import LEAST_POINTS, MOST_FRAMES, Tracked
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.views import read_views
-from anipose.poses import MultiviewPoses
+from anipose.poses import MultiviewPoses, Poses2D
+from anipose.recorded import recorded_window
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ def _read(
         )
     parts = []
     for trial, views in there.items():
-        seen = MultiviewPoses.from_views(read_views(views, settings[trial])).above(score_threshold)
+        found = _in_calibrated_pixels(read_views(views, settings[trial]), before, settings[trial])
+        seen = MultiviewPoses.from_views(found).above(score_threshold)
         step = max(1, seen.n_frames * len(there) // MOST_FRAMES)
         parts.append(replace(seen, points=seen.points[:, ::step], scores=seen.scores[:, ::step]))
     keypoints = tuple(dict.fromkeys(name for part in parts for name in part.keypoints))
@@ -91,6 +93,19 @@ def _read(
         np.concatenate([scores for _, scores in joined], axis=1),
         keypoints,
     )
+
+
+def _in_calibrated_pixels(
+    views: Mapping[str, Poses2D], before: Cameras, settings: Mapping[str, Camera]
+) -> dict[str, Poses2D]:
+    """As pictures of one camera may differ from trial to trial."""
+    windows = {name: recorded_window(before.subset([name]).cameras[0], settings[name]) for name in views}
+    return {
+        name: poses
+        if (window := windows[name]) is None
+        else replace(poses, points=window.to_calibrated(poses.points))
+        for name, poses in views.items()
+    }
 
 
 def _in_order(

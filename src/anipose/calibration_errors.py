@@ -18,6 +18,7 @@ from anipose.io.detections import read_detections
 from anipose.io.files import write_text
 from anipose.io.views import read_views
 from anipose.poses import MultiviewPoses
+from anipose.recorded import recorded_cameras
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def write_pose_errors(
     table: Path,
 ) -> None:
     """Write how each camera fits the points that the others track; warn of one that has moved."""
-    calibrated = read_calibration(calibration)
+    calibrated = recorded_cameras(read_calibration(calibration), cameras)
     names = tuple(name for name in poses_2d if name in calibrated.names)
     lines = [
         "trial,camera,n_points,offset_x,offset_y,error,error_of_others,error_with_it,error_when_moved,turn_deg,has_moved"

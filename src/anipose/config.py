@@ -43,6 +43,7 @@ from anipose.config_types import (
     OptionalFolder,
     Pairs,
     Pattern,
+    PictureSize,
     Pixels,
     Says,
     SchedulerType,
@@ -99,8 +100,8 @@ class Calibration(Table):
     little after the board was filmed; a board is more exact than an animal. See `anipose calibration-errors
     --poses`."""
     animal_lengths: KnownLengths = ()
-    """Known distances on the animal, [keypoint, keypoint, length], in `units`: with `animal_calibration`, they
-    set the scale. When empty, the scale stays."""
+    """Known distances on the animal, [keypoint, keypoint, length], in `units`: with `animal_calibration`,
+    they set the scale. When empty, the scale stays."""
     calibration_init: OptionalFolder = None
     """A `calibration.toml` with the lenses to start from, relative to the experiment folder. It needs
     `intrinsics` to be "refine" or "fixed"; without videos of a board, it is where `animal_calibration`
@@ -337,6 +338,10 @@ class Camera(Table):
     offset: Offset = (0, 0)
     """Corner [x, y] of the crop this camera records, in the full image it was calibrated with. The size of
     the crop may follow: [x, y, width, height]."""
+    size: PictureSize | None = None
+    """Size [width, height] of the pictures of this camera, if they have other pixels than those it was
+    calibrated with: binned, or scaled. They show the part `offset` = [x, y, width, height] of the calibrated
+    picture, in its pixels; without `offset`, all of it."""
     frame_offset: Annotated[Integer, Unit("frames")] = 0
     """Frames to add to the frame numbers of the trial to get those of this camera: 3 if its video shows three
     frames later what the others show, -3 if three frames earlier. `pose-3d/report.html` says what it has to
@@ -352,8 +357,11 @@ class Camera(Table):
 
     @property
     def corner(self) -> tuple[float, float]:
-        """Corner (x, y) of the crop, px: to be added to the tracked points."""
-        return self.offset[0], self.offset[1]
+        """Corner (x, y) of the crop, px: to be added to the tracked points.
+
+        With `size`, nothing is added: the camera is another one (recorded.py).
+        """
+        return (self.offset[0], self.offset[1]) if self.size is None else (0.0, 0.0)
 
 
 class Marker(Table):

@@ -254,6 +254,11 @@ Size = Annotated[
     Says("two whole numbers [width, height], from 64 to 4096"),
     Unit("px"),
 ]
+PictureSize = Annotated[
+    tuple[Annotated[Integer, Ge(1)], Annotated[Integer, Ge(1)]],
+    Says("two whole numbers [width, height]"),
+    Unit("px"),
+]
 Up = Annotated[Literal["auto", "x", "y", "z", "-x", "-y", "-z"], Lowered]
 Encoder = Annotated[Literal["x264", "hardware"], Lowered]
 Scheme = Annotated[tuple[tuple[Name, ...], ...], Says("a list of lists of keypoints")]

@@ -68,7 +68,7 @@ class CalibrateWithAnimal(Job):
                 triangulation=calibration.config.triangulation.only("score_threshold"),
                 cameras={
                     key: {
-                        camera: view.settings.only("offset", "frame_offset")
+                        camera: view.settings.only("offset", "size", "frame_offset")
                         for camera, view in trial.views.items()
                     }
                     for key, trial in trials.items()

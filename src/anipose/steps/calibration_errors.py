@@ -83,7 +83,7 @@ class CalibrationErrorsOfPoses(Job):
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
                     table=trial.calibration_errors,
                     cameras={
-                        camera: view.settings.only("offset", "frame_offset")
+                        camera: view.settings.only("offset", "size", "frame_offset")
                         for camera, view in trial.views.items()
                     },
                     triangulation=session.config.triangulation.only("score_threshold"),

@@ -60,7 +60,9 @@ class SummarizeErrors(Job):
                 poses_3d={key: trial.poses_3d_raw for key, trial in trials.items()},
                 calibrations={key: trial.session.calibration_file for key, trial in trials.items()},
                 table=project.summaries / "errors.csv",
-                cameras={key: view.settings.only("offset", "frame_offset") for key, view in views.items()},
+                cameras={
+                    key: view.settings.only("offset", "size", "frame_offset") for key, view in views.items()
+                },
                 score_thresholds={
                     key: view.session.config.triangulation.score_threshold for key, view in views.items()
                 },
@@ -81,6 +83,7 @@ class SummarizeErrors(Job):
         from anipose.io.filter_changes import read_changes
         from anipose.io.poses_2d import read_poses_2d
         from anipose.io.poses_3d import read_poses_3d
+        from anipose.recorded import recorded_cameras
 
         trial, _, camera = key.rpartition("/")
         calibration, in_space = self.calibrations.get(trial), self.poses_3d.get(trial)
@@ -88,7 +91,7 @@ class SummarizeErrors(Job):
         if calibration and in_space and calibration.is_file() and in_space.is_file():
             cameras = read_calibration(calibration)
             if camera in cameras.names:
-                (lens,) = cameras.subset([camera])
+                (lens,) = recorded_cameras(cameras.subset([camera]), {camera: self.cameras[key]})
                 poses_3d = read_poses_3d(in_space)
         changes = self.changes.get(key)
         tracked = read_poses_2d(self.tracked[key])
@@ -146,7 +149,9 @@ class TrackingErrors(Job):
                     trials[key] = trial
                     labels |= {f"{key}/{camera}": path for camera, path in found.items()}
                     cameras |= {
-                        f"{key}/{camera}": trial.views[camera].settings.only("offset", "frame_offset")
+                        f"{key}/{camera}": trial.views[camera].settings.only(
+                            "offset", "size", "frame_offset"
+                        )
                         for camera in found
                     }
         if trials:
@@ -179,12 +184,13 @@ class TrackingErrors(Job):
         from anipose.io.calibration import read_calibration
         from anipose.io.labels import read_labels
         from anipose.io.poses_3d import read_poses_3d
+        from anipose.recorded import recorded_cameras
 
         cameras = read_calibration(self.calibrations[trial])
         keys = {key.rpartition("/")[2]: key for key in self.labels if key.rpartition("/")[0] == trial}
         found = {camera: key for camera, key in keys.items() if camera in cameras.names}
         frames, keypoints, truth = labelled_points(
-            cameras,
+            recorded_cameras(cameras, {camera: self.cameras[key] for camera, key in found.items()}),
             {camera: read_labels(self.labels[key]) for camera, key in found.items()},
             {camera: self.cameras[key] for camera, key in found.items()},
         )

@@ -64,7 +64,7 @@ class MeasureLimbs(Job):
                     lengths=session.limb_lengths,
                     triangulation=session.config.triangulation.only(*KEYS),
                     cameras={
-                        camera: view.settings.only("offset", "frame_offset")
+                        camera: view.settings.only("offset", "size", "frame_offset")
                         for trial in trials
                         for camera, view in trial.views.items()
                     },
@@ -77,8 +77,9 @@ class MeasureLimbs(Job):
         from anipose.io.views import read_candidates
         from anipose.limb_lengths import LimbSums
         from anipose.reconstruction import consistent
+        from anipose.recorded import recorded_cameras
 
-        calibrated = read_calibration(self.calibration)
+        calibrated = recorded_cameras(read_calibration(self.calibration), self.cameras)
         sums = LimbSums(self.triangulation, n_trials=len(self.poses_2d))
         for trial, files in self.poses_2d.items():
             found = {name: path for name, path in files.items() if name in calibrated.names}

@@ -63,7 +63,7 @@ class Report3D(Job):
                     ),
                     labeling=session.config.labeling.only("scheme"),
                     cameras={
-                        camera: view.settings.only("offset", "frame_offset")
+                        camera: view.settings.only("offset", "size", "frame_offset")
                         for trial in trials
                         for camera, view in trial.views.items()
                     },
@@ -80,8 +80,9 @@ class Report3D(Job):
         from anipose.io.views import read_candidates
         from anipose.pose_figures import TrialPoses, pose_figures
         from anipose.reconstruction import consistent, put_right
+        from anipose.recorded import recorded_cameras
 
-        calibrated = read_calibration(self.calibration)
+        calibrated = recorded_cameras(read_calibration(self.calibration), self.cameras)
         trials = []
         for name, path in self.poses_3d.items():
             if not path.is_file():

@@ -78,7 +78,7 @@ class Triangulate(Job):
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
                     triangulation=_narrowed(table),
                     cameras={
-                        camera: view.settings.only("offset", "frame_offset")
+                        camera: view.settings.only("offset", "size", "frame_offset")
                         for camera, view in trial.views.items()
                     },
                     units=session.config.calibration.units,
@@ -92,6 +92,7 @@ class Triangulate(Job):
         from anipose.io.poses_3d import write_poses_3d
         from anipose.io.views import read_candidates
         from anipose.reconstruction import consistent, reconstruct
+        from anipose.recorded import recorded_cameras
         from anipose.trial_checks import (
             common_rate,
             known_uncertainty,
@@ -101,7 +102,7 @@ class Triangulate(Job):
             usable_cameras,
         )
 
-        calibrated = read_calibration(self.calibration)
+        calibrated = recorded_cameras(read_calibration(self.calibration), self.cameras)
         trial = self.poses_3d.stem
         names = usable_cameras(trial, tuple(self.poses_2d), calibrated.names, self.calibration)
         tell_sizes(self.videos, self.cameras, {camera.name: camera.size for camera in calibrated})
