@@ -112,3 +112,25 @@ def test_init_of_an_empty_folder(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "there is no session here yet" in process.stdout
     assert "no folder" in anipose(tmp_path, "init", "nowhere").stdout
+
+
+def test_status_tells_results_whose_sources_are_gone(tmp_path: Path) -> None:
+    walk = make_walk(tmp_path / "walk", trials=("run1", "run2")).root
+    assert anipose(walk, "run-data", "--jobs", "1").returncode == 0
+    assert "that are gone" not in anipose(walk, "status").stdout
+    (session,) = (path.parent for path in walk.rglob("pose-2d"))
+    for path in sorted((session / "pose-2d").glob("run2*")):
+        path.rename(path.with_name(path.name.replace("run2", "run3")))
+    edited = session / "angles" / "run2.csv"
+    status = anipose(walk, "status").stdout
+    assert "of videos or points that are gone (renamed or deleted?); nothing uses them" in status
+    assert "pose-3d/run2.csv" in status  # its sources are gone
+    assert "angles/run2.csv" in status  # made from that
+    assert "run1.csv" not in status.split("that are gone")[1]
+    edited.write_text("mine\n")
+    assert "angles/run2.csv" not in anipose(walk, "status").stdout.split("that are gone")[1]
+    (session / "pose-3d" / "run2.csv").unlink()
+    for path in sorted(session.rglob("run2*")):
+        if path.is_file() and ".anipose" not in path.parts and path != edited:
+            path.unlink()
+    assert "that are gone" not in anipose(walk, "status").stdout

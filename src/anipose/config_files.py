@@ -6,7 +6,7 @@ layer overrides it; then the layers are merged, table by table and key by key.
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -115,6 +115,7 @@ def _load(
     """The config of these layers, or their faults."""
     layers = [*(_read_layer(*item) for item in contents), *(_read_override(item) for item in overrides)]
     faults = tuple(fault for layer in layers for fault in layer.faults)
+    faults += tuple(_misplaced(layers[: len(contents)]))
     if faults:
         return faults
 
@@ -128,6 +129,16 @@ def _load(
     doubts = [f"{origins[key]}: {key} {why}" for key, why in config.doubts()]
     warnings = [line for layer in layers for line in layer.warnings]
     return LoadedConfig(config, tuple(dict.fromkeys([*warnings, *doubts])), origins)
+
+
+def _misplaced(files: Sequence[_Layer]) -> Iterator[str]:
+    """Where sessions are has been settled before the config of a session is read."""
+    for layer in files[1:]:
+        if "nesting" in layer.values and layer.values["nesting"] != files[0].values.get("nesting"):
+            yield (
+                f"{layer.source}: nesting has no effect here: it says where the sessions are, and is read "
+                f"from {files[0].source} only. Take it out, or move it there"
+            )
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:

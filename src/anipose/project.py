@@ -81,20 +81,20 @@ def open_project(
     config_file: Path | None = None,
     overrides: Sequence[str] = (),
     patterns: Sequence[str] = (),
+    needs_sessions: bool = True,
 ) -> Project:
     """Read the configuration and look what is there.
 
     Args:
-    needs_sessions: bool = True,
         start: the experiment, or any folder below it: then only that part is worked on.
         config_file: the experiment's config.toml, if it is not in `start` or above.
         overrides: `--set` options, KEY=VALUE.
         patterns: `--session` options: names of sessions, with * and ?.
+        needs_sessions: whether an experiment without sessions is an error.
 
     Raises:
         ConfigError: the experiment's config.toml cannot be used.
         ProjectError: there is no config.toml, no session, or none that fits the patterns.
-        needs_sessions: whether an experiment without sessions is an error.
     """
     start = start.resolve()
     main = config_file.resolve() if config_file is not None else _find_main_config(start)
@@ -164,9 +164,9 @@ def _warn_of_unknown_cameras(sessions: Iterable[Session]) -> None:
             )
 
 
-def sessions_without_config(root: Path) -> tuple[Session, ...]:
-    """The sessions below a folder that has no config.toml yet."""
-    layers = ConfigLayers(None, root)
+def sessions_without_config(root: Path, overrides: Sequence[str] = ()) -> tuple[Session, ...]:
+    """The sessions below a folder that has no config.toml yet, with settings as `--set` options."""
+    layers = ConfigLayers(None, root, tuple(overrides))
     config = layers.at(root).config
     folders = find_session_folders(root, config)
     return tuple(Session(folder, folder.relative_to(root).parts, layers, config) for folder in folders)

@@ -64,6 +64,8 @@ class Found:
     cameras: Sequence[str] = ()
     keypoints: Sequence[str] = ()
     model_type: str | None = None
+    model_folder: str | None = None
+    folders: Sequence[tuple[str, str]] = ()
 
 
 def reference_markdown() -> str:
@@ -112,8 +114,10 @@ def template(found: Found) -> str:
         *_given(Config, "nesting", found.nesting),
         *_given(Config, "video_extension", list(found.video_extension)),
         *_given(Config, "model_type", found.model_type),
-        *_offers(Config, ""),
+        *_given(Config, "model_folder", found.model_folder),
+        *([] if found.model_folder else _offers(Config, "")),
         "",
+        *_folders(found),
         *_table("calibration"),
         *_labeling(found),
         *_table("filter"),
@@ -205,6 +209,14 @@ def _table(name: str) -> list[str]:
 def _examples(found: Found) -> list[str]:
     """Three keypoints for examples: those there are, or invented ones."""
     return list(found.keypoints[:3]) if len(found.keypoints) >= 3 else ["shoulder", "elbow", "wrist"]
+
+
+def _folders(found: Found) -> list[str]:
+    """Folders with other names than the usual ones."""
+    if not found.folders:
+        return []
+    given = [line for key, name in found.folders for line in _given(manual.Pipeline, key, name)]
+    return [f"# {_one_line(inspect.getdoc(manual.Pipeline) or '')}", "[pipeline]", *given, ""]
 
 
 def _labeling(found: Found) -> list[str]:

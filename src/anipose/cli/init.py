@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from anipose.cli.layout import deeplabcut_project, unusual_names
 from anipose.discovery import CONFIG_NAME
 from anipose.errors import AniposeError, ProjectError
 from anipose.io.files import write_text
@@ -38,23 +39,34 @@ def init_project(folder: Path, *, only_print: bool) -> None:
 
 def look_around(root: Path) -> tuple[Found, list[str]]:
     """What the folders and files below an experiment tell about it, and what they leave open."""
-    sessions = sessions_without_config(root)
-    if not sessions:
-        doubt = "there is no session here yet (a folder with videos-raw or pose-2d): fill in what is missing"
-        return Found(project=root.name), [doubt]
-    doubts: list[str] = []
-    depths = {len(session.parts) for session in sessions}
+    folders, doubts = unusual_names(root)
+    sessions = sessions_without_config(root, [f"pipeline.{key}={name}" for key, name in folders.items()])
+    if not any(session.stems for session in sessions):
+        doubts.append(
+            "there is no session here yet (a folder with videos-raw or pose-2d): fill in what is missing"
+        )
+        return Found(project=root.name, nesting=_nesting(sessions) or None), doubts
     regex, cameras = _cameras(sessions, doubts)
     extensions = {video.suffix[1:].lower() for session in sessions for video in session.videos.values()}
+    model_folder, body_parts = deeplabcut_project(root)
     found = Found(
         project=root.name,
-        nesting=depths.pop() if len(depths) == 1 else -1,
+        nesting=_nesting(sessions),
         video_extension=tuple(sorted(extensions)),
         cam_regex=regex,
         cameras=cameras,
-        keypoints=_keypoints(sessions, doubts),
+        keypoints=_keypoints(sessions, doubts) or body_parts,
+        model_folder=model_folder,
+        folders=tuple(folders.items()),
     )
+    _doubt_boards(sessions, doubts)
     return found, doubts
+
+
+def _nesting(sessions: Sequence[Session]) -> int:
+    """How deep the sessions are; -1 for several depths, 0 also where there are none."""
+    depths = {len(session.parts) for session in sessions}
+    return max(depths, default=0) if len(depths) < 2 else -1
 
 
 def _cameras(sessions: Sequence[Session], doubts: list[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -71,6 +83,15 @@ def _cameras(sessions: Sequence[Session], doubts: list[str]) -> tuple[str | None
         "there is no calibration folder here, so this is set up for 2D; for 3D, set triangulation.cam_regex"
     )
     return None, ()
+
+
+def _doubt_boards(sessions: Sequence[Session], doubts: list[str]) -> None:
+    calibrations = [session.calibration for session in sessions if session.calibration is not None]
+    if any(one.recordings and not one.file.is_file() for one in calibrations):
+        doubts.append(
+            "describe your calibration board under [calibration], with lengths that you measured on it; then "
+            "anipose check calibration tells at once whether it is the one in the videos"
+        )
 
 
 def _keypoints(sessions: Sequence[Session], doubts: list[str]) -> tuple[str, ...]:

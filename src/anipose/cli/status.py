@@ -9,6 +9,7 @@ from rich.text import Text
 
 from anipose.cli.messages import ECHO
 from anipose.cli.run import plan_steps, shown
+from anipose.pipeline.orphans import find_orphans
 from anipose.pipeline.results import Foreseen
 from anipose.pipeline.run import foresee
 from anipose.project import Project
@@ -47,6 +48,7 @@ def show_status(project: Project) -> None:
     _tell_reasons(
         console, project.root, [item for item in foreseen if _state(item) not in ("done", "kept", "missing")]
     )
+    _tell_orphans(console, project.root, find_orphans(jobs))
     for name, problem in project.problems.items():
         console.print(Text.assemble(("failed  ", STYLES["failed"]), f"session {name}\n  {problem}"))
 
@@ -70,6 +72,19 @@ def _state(item: Foreseen) -> str:
 def _cell(counts: Counter[str]) -> Text:
     parts = [(f"{counts[state]} {state}", style) for state, style in STYLES.items() if counts[state]]
     return Text("\n").join(Text(*part) for part in parts)
+
+
+def _tell_orphans(console: Console, root: Path, orphans: list[Path]) -> None:
+    if not orphans:
+        return
+    console.print(
+        f"{len(orphans)} result{'s' * (len(orphans) > 1)} of videos or points that are gone (renamed or "
+        "deleted?); nothing uses them. Anipose does not delete them"
+    )
+    for path in orphans[:_MOST_REASONS]:
+        console.print(Text.assemble("  ", shown(path, root)))
+    if len(orphans) > _MOST_REASONS:
+        console.print(f"  ... and {len(orphans) - _MOST_REASONS} more")
 
 
 def _tell_reasons(console: Console, root: Path, items: list[Foreseen]) -> None:

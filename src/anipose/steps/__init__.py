@@ -168,6 +168,7 @@ CALIBRATION_TOOLS = (
         "draw-calibration",
         "Draw the calibration board, as PNG and as PDF in its true size",
         ("draw_calibration:DrawCalibration",),
+        needs_sessions=False,
     ),
     Command(
         "calibration-errors",
@@ -178,7 +179,6 @@ CALIBRATION_TOOLS = (
                 "--poses",
                 "Check it against the tracked points instead, and name a camera that no longer fits.",
                 ("calibration_errors:CalibrationErrorsOfPoses",),
-        needs_sessions=False,
             ),
         ),
     ),
