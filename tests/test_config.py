@@ -520,6 +520,11 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "two whole numbers [width, height], from 64 to 4096": st.lists(
         st.integers(64, 4096), min_size=2, max_size=2
     ),
+    "two whole numbers [width, height]": st.lists(st.integers(1, 4096), min_size=2, max_size=2),
+    "a list of lengths [keypoint, keypoint, length]": st.lists(
+        st.tuples(names, names, st.floats(0.1, 100)).filter(lambda item: item[0] != item[1]).map(list),
+        max_size=3,
+    ),
     "[width, height]": st.lists(st.integers(1, 4096), min_size=2, max_size=2),
     "a whole number": st.integers(-30, 30),
     "a list of numbers": st.lists(st.floats(-10, 10), max_size=5),
