@@ -5,8 +5,8 @@
 
 CPU time of all threads counts, since wall clock depends on who else uses the machine. Transcoding has the
 same settings of x264: CRF 23, preset veryfast, 2 threads; "PyAV" is by our own reader and writer. Three
-rounds, interleaved; the median is told. What is easier to encode makes drawing weigh more: the film is told
-in bytes per frame (recordings of laboratories that we have: 3 to 9 kB).
+rounds, interleaved; the median is told. What is easier to encode makes drawing weigh more, so that there are
+clips with little, usual and much noise, as convert-videos makes them (CRF 17, preset fast).
 """
 
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,11 +33,12 @@ from anipose.draw.labeled import label_trial, label_view
 from anipose.draw.overlay import Skeleton
 from anipose.draw.panes import ScenePane
 from anipose.draw.scene import View
+from anipose.io.conversion import PRESET as CONVERTED
 from anipose.io.poses_2d import write_poses_2d
 from anipose.io.video import count_frames, read_yuv
 from anipose.io.video_writer import ENCODER_THREADS, VideoWriter
 from anipose.io.yuv import ColourSpace, Yuv
-from anipose.poses import Frame3D, Poses2D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, Poses2D, Poses3D
 
 SIZE = (1280, 720)
 N_KEYPOINTS = 25
@@ -45,13 +47,17 @@ SCHEME = tuple(KEYPOINTS[start : start + 5] for start in range(0, N_KEYPOINTS, 5
 TARGETS = {"label-2d": 0.85, "label-combined": 0.60, "label-3d": 250.0}
 
 
-def film(path: Path, n_frames: int, seed: int) -> Path:
+# Noise of the sensor in the clips, standard deviation in 8-bit steps.
+CLIPS = {"quiet": 1.5, "usual": 3.0, "noisy": 6.0}
+
+
+def film(path: Path, n_frames: int, seed: int, noise_sd: float = CLIPS["usual"]) -> Path:
     """Something like a camera in a lab: a textured ground, a moving animal, noise of the sensor."""
     rng = np.random.default_rng(seed)
     ground = cv2.GaussianBlur(rng.normal(0, 40, (SIZE[1], SIZE[0])), (0, 0), 4) * 5 + 110
-    noise = rng.normal(0, 4, (1 << 22)).astype(np.float32)
+    noise = rng.normal(0, noise_sd, (1 << 22)).astype(np.float32)
     ground = ground.astype(np.float32)
-    with VideoWriter(path, 60, SIZE, crf=19) as writer:
+    with VideoWriter(path, 60, SIZE, crf=17, preset=CONVERTED) as writer:
         for number in range(n_frames):
             start = int(rng.integers(len(noise) - ground.size))
             image = ground + noise[start : start + ground.size].reshape(ground.shape)
@@ -82,10 +88,15 @@ def poses_3d(n_frames: int) -> Poses3D:
 
 
 def cpu(work: Callable[[], object]) -> float:
-    """Seconds of all threads of this process and of programs it ran."""
-    start = time.process_time() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    """Seconds of all threads of this process and of programs it ran, their calls of the system included."""
+    start = used()
     work()
-    return time.process_time() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start
+    return used() - start
+
+
+def used() -> float:
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + programs.ru_utime + programs.ru_stime
 
 
 def transcode(source: Path, target: Path) -> None:
@@ -122,12 +133,14 @@ def main() -> None:
         root = Path(folder)
         videos = {name: film(root / f"{name}.mp4", n, seed) for seed, name in enumerate("ABCD")}
         tracked = {name: poses(n, seed) for seed, name in enumerate("ABCD")}
+        clips = {name: film(root / f"{name}.mp4", n, 9, noise_sd) for name, noise_sd in CLIPS.items()}
         labeling = Labeling(scheme=SCHEME)
-        clip = videos["A"]
         out, still = root / "out.mp4", root / "out.png"
 
-        def label_2d() -> None:
-            label_view(clip, {"tracked": tracked["A"]}, out, still, labeling=labeling, threshold=0.5)
+        def label_2d(clip: Path) -> None:
+            label_view(
+                clip, {"tracked": {UNNAMED: tracked["A"]}}, out, still, labeling=labeling, threshold=0.5
+            )
             assert count_frames(out) == n
 
         space = poses_3d(n)
@@ -136,8 +149,8 @@ def main() -> None:
         def combined() -> None:
             label_trial(
                 videos,
-                tracked,
-                space,
+                {name: {UNNAMED: found} for name, found in tracked.items()},
+                {UNNAMED: space},
                 (angles, np.arange(n)),
                 out,
                 still,
@@ -154,45 +167,57 @@ def main() -> None:
             for video in videos.values():
                 transcode(video, out)
 
-        jobs: dict[str, Callable[[], object]] = {
-            "transcode, PyAV": lambda: transcode(clip, out),
-            "label-2d": label_2d,
-            "transcode 4 views, PyAV": transcode_all,
-            "label-combined, 4 views": combined,
-        }
-        if shutil.which("ffmpeg"):
-            jobs["transcode, ffmpeg"] = lambda: transcode_by_program(clip, out)
+        jobs: dict[str, Callable[[], object]] = {}
+        for name, clip in clips.items():
+            jobs[f"{name}: transcode, PyAV"] = partial(transcode, clip, out)
+            if shutil.which("ffmpeg"):
+                jobs[f"{name}: transcode, ffmpeg"] = partial(transcode_by_program, clip, out)
+            jobs[f"{name}: label-2d"] = partial(label_2d, clip)
+        jobs["transcode 4 views, PyAV"] = transcode_all
+        jobs["label-combined, 4 views"] = combined
         for turning, what in ((10.0, "turning"), (0.0, "standing still")):
             scene = scene_pane(space, turning)
-            jobs[f"label-3d, 800x800, {what}"] = lambda scene=scene: [
-                scene.picture(number, (800, 800)) for number in range(n)
-            ]
+            jobs[f"label-3d, 800x800, {what}"] = partial(draw_all, scene, n)
         if options.peer:
             write_poses_2d(root / "A.h5", tracked["A"])
             script = root / "peer.py"
             script.write_text(PEER.replace("SCHEME", repr([list(chain) for chain in SCHEME])))
-            words = [str(options.peer), str(script), str(root / "A.h5"), str(clip), str(root / "peer.mp4")]
-            jobs["label-2d, the peer"] = lambda: subprocess.run(words, check=True, capture_output=True)
+            files = [str(root / "A.h5"), str(clips["usual"]), str(root / "peer.mp4")]
+            words = [str(options.peer), str(script), *files]
+            jobs["usual: label-2d, the peer"] = lambda: subprocess.run(words, check=True, capture_output=True)
         seconds: dict[str, list[float]] = {name: [] for name in jobs}
-        kilobytes = clip.stat().st_size / n / 1000
+        sizes = {name: clip.stat().st_size / n / 1000 for name, clip in clips.items()}
         for _ in range(options.rounds):
             for name, job in jobs.items():
                 seconds[name].append(cpu(job))
-        speed = {name: n / statistics.median(values) for name, values in seconds.items()}
-    print(f"{SIZE[0]}x{SIZE[1]}, {n} frames of {kilobytes:.1f} kB, {N_KEYPOINTS} keypoints")
+    report(seconds, sizes, n)
+
+
+def report(seconds: dict[str, list[float]], kilobytes: dict[str, float], n: int) -> None:
+    clips = ", ".join(f"{name} {size:.1f} kB" for name, size in kilobytes.items())
+    print(f"{SIZE[0]}x{SIZE[1]}, {n} frames, {N_KEYPOINTS} keypoints; a frame of the clips has {clips}")
+    speed = {name: n / statistics.median(values) for name, values in seconds.items()}
     for name, values in seconds.items():
         spread = f"{n / max(values):.0f} to {n / min(values):.0f}"
         print(f"{name:34} {speed[name]:8.1f} frames per CPU second ({spread})")
-    best = max(speed["transcode, PyAV"], speed.get("transcode, ffmpeg", 0.0))
-    print(
-        f"label-2d / transcode: {speed['label-2d'] / speed['transcode, PyAV']:.2f} (PyAV), "
-        f"{speed['label-2d'] / best:.2f} (the faster); target {TARGETS['label-2d']}"
-    )
+    for name in CLIPS:
+        labeled, plain = speed[f"{name}: label-2d"], f"{name}: transcode, "
+        shares = [
+            f"{labeled / speed[plain + by]:.2f} of {by}" for by in ("PyAV", "ffmpeg") if plain + by in speed
+        ]
+        print(f"{name}: label-2d / transcode: {', '.join(shares)}; target {TARGETS['label-2d']}")
     share = speed["label-combined, 4 views"] / speed["transcode 4 views, PyAV"]
     print(f"label-combined / transcoding its views: {share:.2f}; target {TARGETS['label-combined']}")
     print(
         f"label-3d: {speed['label-3d, 800x800, turning']:.0f} frames/s per core; target {TARGETS['label-3d']}"
     )
+
+
+def draw_all(scene: ScenePane, n: int) -> None:
+    """Up to the planes that an encoder takes."""
+    part = Yuv.blank((800, 800), ColourSpace())
+    for number in range(n):
+        scene.draw(part, number, [])
 
 
 def scene_pane(space: Poses3D, turning: float) -> ScenePane:
