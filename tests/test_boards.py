@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, draw, make_board
+from anipose.board_drawing import draw
+from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, make_board
 from anipose.detection import detect_in_video
 from anipose.errors import ConfigError
 from anipose.geometry.cameras import Camera

@@ -1,30 +1,40 @@
 """What to change in config.toml when hardly any board is found: other readings of the same pictures."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from anipose.arrays import NDArray
 from anipose.board_faults import DICTIONARY_SIZES, MARKER_BITS
 from anipose.board_recordings import configured_board
 from anipose.config import Calibration
-from anipose.detection import count_markers
+from anipose.detection import checkerboard_size, count_markers, count_quads
 from anipose.errors import ConfigError
 from anipose.geometry.board_views import agreeing_corners, diagonal
+from anipose.io.chosen_frames import read_gray_at
+from anipose.io.detections import BoardDetections
+from anipose.io.video import count_frames, image_files
 
 Gray = UInt8[np.ndarray, "height width"]
 
-# So many pictures of a video are tried, evenly chosen.
-PICTURES = 12
+# So many pictures of a video are tried, evenly chosen; readings are compared in those that show most.
+PICTURES, COMPARED = 12, 3
+# Of the sizes that checkerboards seem to have, so many are tried.
+SIZES = 2
 # A reading counts if it finds the board in more than this part of them, and this much more of it than the
 # config does; corners agree with a flat board to within this part of its size.
 MIN_FOUND, MIN_GAIN, AGREEMENT = 0.15, 1.5, 0.03
 # Of the corners of a picture, so many agree with a flat board if they are numbered rightly.
 MIN_SHARE = 0.8
+# So many markers of a dictionary in a picture are not seen by chance in something else.
+SURE_MARKERS = 4
 
 
 @dataclass(frozen=True)
@@ -62,85 +72,163 @@ class Reading:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
-def chosen_pictures(pictures: Sequence[Gray] | Iterable[Gray], n_frames: int) -> list[Gray]:
-    """Some of the pictures of a video, evenly chosen."""
-    wanted = set(np.linspace(0, n_frames - 1, min(PICTURES, n_frames)).round().astype(int).tolist())
-    found = []
-    for number, gray in enumerate(pictures):
-        if number in wanted:
-            found.append(gray)
-        if number >= max(wanted):
-            break
-    return found
+def advice_for(table: Calibration, video: Path) -> str:
+    """What to change in the settings, from a video in which hardly any board is found; empty if not known."""
+    pictures = chosen_pictures(video)
+    is_checkerboard = table.board_type == "checkerboard"
+    if is_checkerboard and (advice := _advice_on_markers(pictures)):
+        return advice
+    reading = best_reading(table, pictures)
+    if reading is not None:
+        return reading.advice
+    return "" if is_checkerboard else _advice_on_checkerboard(pictures)
+
+
+def chosen_pictures(video: Path) -> list[Gray]:
+    """Some of the pictures of a video or folder, evenly chosen."""
+    n_frames = len(image_files(video)) if video.is_dir() else count_frames(video)
+    numbers = np.unique(np.linspace(0, n_frames - 1, PICTURES).round().astype(int))
+    return list(read_gray_at(video, numbers.tolist()))
+
+
+def boards_that_agree(table: Calibration, found: BoardDetections) -> int:
+    """In how many views the corners are numbered as on a flat board."""
+    return int(_numbered_rightly(table, found.corners)[0].sum()) if len(found.frames) else 0
 
 
 def best_reading(table: Calibration, pictures: Sequence[Gray]) -> Reading | None:
     """The settings under which most of the board is seen; None if none is much better than those given."""
-    now = _tried(table, {}, pictures, mirrored=False)
-    best: Reading | None = None
-    for keys, mirrored in _readings(table, pictures):
-        found = _tried(table, keys, pictures, mirrored=mirrored)
-        if found is not None and (best is None or found.n_corners > best.n_corners):
-            best = found
+    if table.board_type == "checkerboard":
+        some, readings = _checkerboards(table, pictures)
+    else:
+        some, readings = _with_markers(table, pictures)
+    tried = [_tried(table, keys, some, mirrored=mirrored) for keys, mirrored in readings]
+    # the first of the best: those that differ least from the config come first
+    best = max((one for one in tried if one is not None), key=lambda one: one.n_corners, default=None)
+    if best is None:
+        return None
+    best = _tried(table, best.keys, pictures, mirrored=best.mirrored)
     if best is None or best.found < max(1, MIN_FOUND * len(pictures)):
         return None
-    before = 0 if now is None else now.n_corners
-    return best if best.n_corners > MIN_GAIN * before else None
+    now = _tried(table, {}, pictures, mirrored=False)
+    return best if best.n_corners > MIN_GAIN * (0 if now is None else now.n_corners) else None
 
 
-def _readings(table: Calibration, pictures: Sequence[Gray]) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Other settings worth a try, and whether the pictures are to be flipped with them."""
-    if table.board_size is None:
-        return
-    inverted = {"board_inverted": not table.board_inverted}
-    columns, rows = table.board_size
-    sizes = [(columns, rows), (rows, columns)]
-    near = [(c + i, r + j) for (c, r), i, j in product(sizes, (-1, 0, 1), (-1, 0, 1))]
-    sizes += [size for size in dict.fromkeys(near) if min(size) >= 2 and size not in sizes]
-    shapes: list[dict[str, Any]] = [
-        {} if size == table.board_size else {"board_size": size} for size in sizes
-    ]
-    if table.board_type == "checkerboard":
-        yield from (
-            (shape | colour, False) for shape in shapes for colour in ({}, inverted) if shape | colour
-        )
-        return
+_Readings = list[tuple[dict[str, Any], bool]]
+
+
+def _checkerboards(table: Calibration, pictures: Sequence[Gray]) -> tuple[list[Gray], _Readings]:
+    """Pictures that show checkerboards, and their sizes, as they are and with black and white exchanged."""
+    for colour in ({}, {"board_inverted": not table.board_inverted}):
+        some: list[Gray] = []
+        readings: _Readings = []
+        inverted = table.board_inverted != bool(colour)
+        sizes = [checkerboard_size(_seen(gray, inverted=inverted, mirrored=False)) for gray in pictures]
+        for size, count in Counter(size for size in sizes if size is not None).most_common(SIZES):
+            keys = {} if size in (table.board_size, (table.board_size or ())[::-1]) else {"board_size": size}
+            if count >= min(SIZES, len(pictures)) and (keys or colour):
+                readings.append((keys | colour, False))
+                shown = [gray for gray, its in zip(pictures, sizes, strict=True) if its == size]
+                some += shown[:COMPARED]
+        if readings:
+            break
+    return some, readings
+
+
+def _with_markers(table: Calibration, pictures: Sequence[Gray]) -> tuple[list[Gray], _Readings]:
+    """The pictures that show most markers, and other settings worth a try with them."""
     look = _best_look(table, pictures)
     if look is None:
-        return
-    keys, mirrored = look
-    for shape in shapes:
+        return [], []
+    some, keys, mirrored = look
+    readings: _Readings = []
+    for shape in _shapes(table):
         layouts: tuple[dict[str, Any], ...] = ({},)
         if table.board_type == "charuco" and table.board_legacy is not None:
             layouts = ({}, {"board_legacy": not table.board_legacy})
         for layout in layouts:
             if shape or layout or keys or mirrored:
-                yield shape | layout | keys, mirrored
+                readings.append((shape | layout | keys, mirrored))
+    return some, readings
 
 
-def _best_look(table: Calibration, pictures: Sequence[Gray]) -> tuple[dict[str, Any], bool] | None:
-    """Dictionary, colours and side from which most markers are recognised."""
+def _shapes(table: Calibration) -> Iterator[dict[str, Any]]:
+    """The size of the config, the transposed one, and those that differ by 1."""
+    columns, rows = table.board_size or (0, 0)
+    sizes = [(columns, rows), (rows, columns)]
+    near = [(c + i, r + j) for (c, r), i, j in product(sizes, (-1, 0, 1), (-1, 0, 1))]
+    for size in dict.fromkeys([*sizes, *near]):
+        if min(size) >= 1:
+            yield {} if size == table.board_size else {"board_size": size}
+
+
+def _best_look(
+    table: Calibration, pictures: Sequence[Gray]
+) -> tuple[list[Gray], dict[str, Any], bool] | None:
+    """The pictures with most markers; dictionary, colours and side from which most are recognised in them."""
     most, best = 0, None
-    for bits, invert, mirror in product(MARKER_BITS, (False, True), (False, True)):
+    own = table.board_marker_bits or 4
+    bits_tried = (own, *(bits for bits in MARKER_BITS if bits != own))
+    looks = [
+        (bits, invert, mirror) for invert, mirror, bits in product((False, True), (False, True), bits_tried)
+    ]
+    some = _fullest(pictures)
+    for bits, invert, mirror in looks:
         counts = [
             count_markers(_seen(gray, inverted=invert != table.board_inverted, mirrored=mirror), bits)
-            for gray in pictures
+            for gray in some
         ]
         total = sum(count for count, _ in counts)
         if total > most:
             keys: dict[str, Any] = {"board_inverted": not table.board_inverted} if invert else {}
-            if bits != (table.board_marker_bits or 4):
+            if bits != own:
                 largest = max(number for _, number in counts)
                 keys |= {"board_marker_bits": bits, "board_marker_dict_number": _dictionary_with(largest)}
             most, best = total, (keys, mirror)
-    return best
+    return None if best is None else (some, *best)
 
 
 def _dictionary_with(number: int) -> int:
     return next(size for size in DICTIONARY_SIZES if size > number)
+
+
+def _advice_on_markers(pictures: Sequence[Gray]) -> str:
+    """What to do if pictures that should show a checkerboard show markers."""
+    some = _fullest(pictures)
+    for bits in MARKER_BITS:
+        counts = [count_markers(gray, bits) for gray in some]
+        if sum(count for count, _ in counts) >= SURE_MARKERS * len(counts):
+            largest = max(number for _, number in counts)
+            return (
+                f"the pictures show markers of {bits} x {bits} bits, with numbers up to {largest}. If this "
+                'is a ChArUco board, set board_type = "charuco", board_size = [columns, rows] of squares, '
+                f"board_marker_bits = {bits}, board_marker_dict_number = {_dictionary_with(largest)} and "
+                "board_marker_length under [calibration] of config.toml"
+            )
+    return ""
+
+
+def _advice_on_checkerboard(pictures: Sequence[Gray]) -> str:
+    """What to do if pictures that should show markers show a checkerboard."""
+    sizes = Counter(size for gray in pictures if (size := checkerboard_size(gray)) is not None)
+    size, count = sizes.most_common(1)[0] if sizes else ((0, 0), 0)
+    if count < COMPARED:
+        return ""
+    return (
+        f"no markers are seen, but {count} of {len(pictures)} pictures that were tried show a checkerboard: "
+        f'set board_type = "checkerboard", board_size = {list(size)} under [calibration] of config.toml'
+    )
+
+
+def _fullest(pictures: Sequence[Gray]) -> list[Gray]:
+    """The pictures that show most that looks like markers."""
+    quads = [max(count_quads(gray), count_quads(cv2.bitwise_not(gray))) for gray in pictures]
+    return [pictures[i] for i in np.argsort(quads, kind="stable")[::-1][:COMPARED]]
 
 
 def _seen(gray: Gray, *, inverted: bool, mirrored: bool) -> Gray:
@@ -151,17 +239,24 @@ def _seen(gray: Gray, *, inverted: bool, mirrored: bool) -> Gray:
 def _tried(
     table: Calibration, keys: dict[str, Any], pictures: Sequence[Gray], *, mirrored: bool
 ) -> Reading | None:
+    table = table.model_copy(update=keys)
     try:
-        board = configured_board(table.model_copy(update=keys))
+        board = configured_board(table)
     except ConfigError:
         return None  # such a board cannot be, for example it needs more markers than there are
     views = [board.detect(_seen(gray, inverted=False, mirrored=mirrored)) for gray in pictures]
     views = [view for view in views if np.isfinite(view).any()]
     if not views:
         return None
-    corners = np.stack(views)
-    limit = AGREEMENT * diagonal(corners)
-    agree = agreeing_corners(corners, board.points, limit)
+    good, corners = _numbered_rightly(table, np.stack(views))
+    return Reading(keys, mirrored, int(good.sum()), len(pictures), int(corners[good].sum()))
+
+
+def _numbered_rightly(
+    table: Calibration, corners: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Whether most corners of each view are where a flat board has them, and how many are."""
+    points = configured_board(table).points
+    agree = agreeing_corners(corners, points, AGREEMENT * diagonal(corners))
     share = agree.sum(1) / np.maximum(np.isfinite(corners[..., 0]).sum(1), 1)
-    good = share > MIN_SHARE
-    return Reading(keys, mirrored, int(good.sum()), len(pictures), int(agree[good].sum()))
+    return share > MIN_SHARE, agree.sum(1)

@@ -15,8 +15,9 @@ from anipose.errors import CalibrationError, ConfigError
 from anipose.geometry.board_views import Seen
 from anipose.geometry.calibration_start import LensSettings
 from anipose.geometry.cameras import Cameras
+from anipose.io.chosen_frames import read_gray_at
 from anipose.io.detections import BoardDetections
-from anipose.io.video import image_files, probe, read_gray
+from anipose.io.video import image_files, probe
 
 # A number in the name of a picture, which is the number of its frame.
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
@@ -55,36 +56,69 @@ def configured_board(table: Calibration) -> Board:
     return Inverted(board) if table.board_inverted else board
 
 
-def look_for_board(board: Board, video: Path) -> BoardDetections:
-    """The board in every frame of a video, or in every picture of a folder.
+class BoardVideo:
+    """A video of the board, or a folder of pictures, of which some frames are looked at.
 
     Raises:
         FileFormatError: it cannot be read.
-        CalibrationError: pictures of one folder differ in size.
     """
-    if not video.is_dir():
-        info = probe(video)
-        frames, corners = detect_in_video(board, read_gray(video))
-        size, n_frames = (info.width, info.height), info.n_frames
-    else:
-        numbers = picture_numbers(video)
-        sizes: list[tuple[int, int]] = []
-        places, corners = detect_in_video(board, _of_one_size(video, sizes))
-        frames, size, n_frames = numbers[places], sizes[0], int(numbers.max()) + 1
-    return BoardDetections(size, n_frames, frames, corners.reshape(len(frames), len(board.points), 2))
+
+    def __init__(self, board: Board, video: Path) -> None:
+        self._board, self._video = board, video
+        if video.is_dir():
+            self._numbers = picture_numbers(video)
+            self._sizes: list[tuple[int, int]] = []
+        else:
+            info = probe(video)
+            self._numbers = np.arange(info.n_frames)
+            self._sizes = [(info.width, info.height)]
+        self.n_frames = int(self._numbers.max()) + 1
+
+    def look(self, frames: NDArray[np.int64] | None = None) -> BoardDetections:
+        """The board in these frames, as far as they exist, or in all of them.
+
+        Raises:
+            FileFormatError: a picture cannot be read.
+            CalibrationError: pictures of one folder differ in size.
+        """
+        wanted = np.ones(len(self._numbers), bool) if frames is None else np.isin(self._numbers, frames)
+        places = np.argsort(self._numbers, kind="stable")
+        places = places[wanted[places]]
+        looked_at = self._numbers[places]
+        pictures = self._of_one_size(read_gray_at(self._video, places.tolist()))
+        found, corners = detect_in_video(self._board, pictures)
+        corners = corners.reshape(len(found), len(self._board.points), 2)
+        everything = len(looked_at) == self.n_frames
+        size = self._sizes[0] if self._sizes else (1, 1)
+        return BoardDetections(
+            size, self.n_frames, looked_at[found], corners, looked_at=None if everything else looked_at
+        )
+
+    def _of_one_size(self, pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        for gray in pictures:
+            height, width = gray.shape
+            self._sizes = self._sizes or [(width, height)]
+            first = self._sizes[0]
+            if first != (width, height):
+                raise CalibrationError(
+                    f"the pictures in {self._video} differ in size "
+                    f"({first[0]}x{first[1]}, {width}x{height}); keep those "
+                    "of the size that the videos of the animal have"
+                )
+            yield gray
 
 
-def _of_one_size(folder: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
-    for gray in read_gray(folder):
-        height, width = gray.shape
-        sizes.append((width, height))
-        if sizes[-1] != sizes[0]:
-            raise CalibrationError(
-                f"the pictures in {folder} differ in size ({sizes[0][0]}x{sizes[0][1]}, {width}x{height}); "
-                "keep "
-                "those of the size that the videos of the animal have"
-            )
-        yield gray
+def both(one: BoardDetections, other: BoardDetections) -> BoardDetections:
+    """What was found in two looks at the same video, at different frames."""
+    frames = np.concatenate([one.frames, other.frames])
+    order = np.argsort(frames, kind="stable")
+    looked_at = None
+    if one.looked_at is not None and other.looked_at is not None:
+        looked_at = np.union1d(one.looked_at, other.looked_at)
+        looked_at = None if len(looked_at) == one.n_frames else looked_at
+    size = one.size if one.n_looked_at else other.size
+    corners = np.concatenate([one.corners, other.corners])[order]
+    return replace(one, size=size, frames=frames[order], corners=corners, looked_at=looked_at)
 
 
 def picture_numbers(folder: Path) -> NDArray[np.int64]:
@@ -184,5 +218,5 @@ def _joined(camera: str, parts: Sequence[tuple[int, BoardDetections]]) -> Seen:
         frames=np.concatenate([start + detections.frames for start, detections in parts]),
         corners=np.concatenate([detections.corners for _, detections in parts]),
         size=sizes.pop(),
-        n_frames=sum(detections.n_frames for _, detections in parts),
+        n_frames=sum(detections.n_looked_at for _, detections in parts),
     )

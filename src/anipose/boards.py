@@ -1,4 +1,4 @@
-"""Calibration boards: where their corners are, what they look like, and where a picture shows them.
+"""Calibration boards: where their corners are, what colour they have where, and where a picture shows them.
 
 Board coordinates: the origin is the top left corner of the printed pattern, x to the right, y down,
 z into the board, in the unit of the lengths in config.toml. Corners are numbered row by row.
@@ -17,10 +17,6 @@ from anipose import detection
 from anipose.arrays import NDArray
 from anipose.board_faults import board_faults
 from anipose.errors import ConfigError
-
-# Each pixel of a drawn board is the mean of so many samples in each direction: edges between pixels
-# come out grey, so that they are where they should be to a fraction of a pixel.
-SAMPLES_PER_PIXEL = 4
 
 
 class Board(Protocol):
@@ -55,20 +51,6 @@ class Board(Protocol):
     def detect(self, gray: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corner 2"]:
         """The corners in a picture, pixels; NaN where not seen, all NaN if too few to be of use."""
         ...
-
-
-def draw(board: Board, pixels_per_unit: float, *, margin_px: int = 0) -> UInt8[np.ndarray, "height width"]:
-    """A picture of the board seen straight on, with a white margin.
-
-    The board point (x, y) is at pixel (x, y) * pixels_per_unit + margin_px - 0.5.
-    """
-    width, height = (round(length * pixels_per_unit) + 2 * margin_px for length in board.size)
-    x = ((np.arange(width * SAMPLES_PER_PIXEL) + 0.5) / SAMPLES_PER_PIXEL - margin_px) / pixels_per_unit
-    y = ((np.arange(height * SAMPLES_PER_PIXEL) + 0.5) / SAMPLES_PER_PIXEL - margin_px) / pixels_per_unit
-    white = board.is_white(*np.meshgrid(x, y))
-    share = white.reshape(height, SAMPLES_PER_PIXEL, width, SAMPLES_PER_PIXEL).mean((1, 3))
-    image: NDArray[np.uint8] = np.rint(255 * share).astype(np.uint8)
-    return image
 
 
 @lru_cache

@@ -1,22 +1,20 @@
 """A quick look at calibration videos before anything heavy: who sees the board, and what to film next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from anipose.arrays import NDArray
-from anipose.board_advice import best_reading, chosen_pictures
-from anipose.board_recordings import configured_board, joined, picture_numbers
+from anipose.board_advice import advice_for, boards_that_agree
+from anipose.board_recordings import BoardVideo, configured_board, joined
 from anipose.boards import Board, symmetry_warning
 from anipose.calibration_figures import covered_cells
 from anipose.config import Calibration
-from anipose.detection import detect_in_video
 from anipose.geometry.board_graph import connected_groups
 from anipose.geometry.board_views import Seen
 from anipose.io.detections import BoardDetections
-from anipose.io.video import probe, read_gray
 
 # So many frames of each video are looked at, the same in all cameras.
 FRAMES = 60
@@ -64,16 +62,16 @@ def check_calibration(recordings: Mapping[str, Mapping[str, Path]], table: Calib
     advice: list[str] = []
     stride = 1
     for views in recordings.values():
-        lengths = {camera: _length(video) for camera, video in views.items()}
-        step = max(1, -(-max(lengths.values()) // FRAMES))
+        films = {camera: BoardVideo(board, video) for camera, video in views.items()}
+        n_frames = max(film.n_frames for film in films.values())
+        step = max(1, -(-n_frames // FRAMES))
         stride = max(stride, step)
-        boards = {camera: _look(board, video, step) for camera, video in views.items()}
+        boards = {camera: film.look(np.arange(0, n_frames, step)) for camera, film in films.items()}
         for camera, video in views.items():
-            looked_at[camera] = looked_at.get(camera, 0) + -(-lengths[camera] // step)
-            if len(boards[camera].frames) < FEW_VIEWS:
-                reading = best_reading(table, chosen_pictures(read_gray(video), lengths[camera]))
-                if reading is not None:
-                    advice.append(f"{video.name}: {reading.advice}")
+            looked_at[camera] = looked_at.get(camera, 0) + boards[camera].n_looked_at
+            is_few = boards_that_agree(table, boards[camera]) < FEW_VIEWS
+            if is_few and (fix := advice_for(table, video)):
+                advice.append(f"{video.name}: {fix}")
         found.append(boards)
     seen = joined(found)
     names = list(seen)
@@ -84,29 +82,6 @@ def check_calibration(recordings: Mapping[str, Mapping[str, Path]], table: Calib
     if len(names) > 1 and (warning := symmetry_warning(board)) is not None:
         advice.append(warning)
     return CheckedCalibration(seen, looked_at, shared, stride, tuple(advice))
-
-
-def _length(video: Path) -> int:
-    return len(picture_numbers(video)) if video.is_dir() else probe(video).n_frames
-
-
-def _look(board: Board, video: Path, step: int) -> BoardDetections:
-    size = [(1, 1)]
-
-    def some() -> Iterator[NDArray[np.uint8]]:
-        for number, gray in enumerate(read_gray(video)):
-            if number % step == 0:
-                size[0] = (gray.shape[1], gray.shape[0])
-                yield gray
-
-    frames, corners = detect_in_video(board, some())
-    numbers = picture_numbers(video)[::step] if video.is_dir() else np.arange(_length(video))[::step]
-    return BoardDetections(
-        size[0],
-        int(numbers.max()) + 1,
-        numbers[frames],
-        corners.reshape(len(frames), len(board.points), 2),
-    )
 
 
 def _what_to_film(

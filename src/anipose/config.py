@@ -14,6 +14,7 @@ from anipose.config_types import (
     Angle,
     Area,
     Axes,
+    BoardFrames,
     BoardSize,
     BoardType,
     Colours,
@@ -92,6 +93,9 @@ class Calibration(Table):
     numbers of rows; when absent, it is told from the videos."""
     board_inverted: Switch = False
     """Whether the board is printed white on black."""
+    board_frames: BoardFrames = "chosen"
+    """In which frames the board is looked for. "chosen": in some, the same in all cameras, and in more where
+    few show the board, until there are enough different views. "all": in every frame, which takes longer."""
     units: Name = "mm"
     """Unit of the board's lengths, and so of all 3D results, where it is written."""
     animal_calibration: Switch = False

@@ -208,6 +208,7 @@ ModelType = Annotated[
 BoardType = Annotated[Literal["aruco", "charuco", "checkerboard"], Lowered]
 Distortion = Annotated[Literal["k1", "k1 k2", "k1 k2 p1 p2 k3"], Lowered]
 IntrinsicsUse = Annotated[Literal["estimate", "refine", "fixed"], Lowered]
+BoardFrames = Annotated[Literal["chosen", "all"], Lowered]
 WorldFrame = Annotated[Literal["camera", "board"], Lowered]
 MarkerBits = Literal[4, 5, 6, 7]
 DictionarySize = Literal[50, 100, 250, 1000]

@@ -4,7 +4,7 @@ Nothing here opens a file: pictures come from `anipose.io.video`. Who runs sever
 calls `cv2.setNumThreads(1)` in each process first; OpenCV's own threads cost more than they bring.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -32,6 +32,9 @@ WINDOWS_PX = (2, 10)
 # A ChArUco corner that the sub-pixel search takes further than this has gone to something else. (OpenCV 4.11
 # gives corners that are all 0.5 px too far right and down before it; measured on rendered boards.)
 MAX_REFINEMENT_PX = 1.5
+# OpenCV's finder by the black squares, which gives up early where there is no checkerboard.
+QUADS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
+SMALLEST_CHECKERBOARD = (3, 3)
 REFINEMENT_STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 0.005)
 
 
@@ -210,7 +213,14 @@ def count_markers(gray: UInt8[np.ndarray, "height width"], bits: int) -> tuple[i
 
 def _halved(gray: np.ndarray) -> np.ndarray:
     height, width = gray.shape
-    return cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    half: np.ndarray = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return half
+
+
+def count_quads(gray: UInt8[np.ndarray, "height width"]) -> int:
+    """How many things in a picture look like a marker from afar."""
+    found, _, rejected = _marker_detector(4, 50, 50, refine=False).detectMarkers(gray)
+    return len(found) + len(rejected)
 
 
 def _region_of_board(
@@ -252,24 +262,35 @@ def find_checkerboard(
     is the same in every camera; where the colours do not tell (columns + rows even), it is one of two.
     """
     columns, rows = inner_corners
-    flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
-    found, corners = cv2.findChessboardCorners(gray, inner_corners, flags=flags)
-    if not found:
-        found, corners = _find_checkerboard_by_sectors(gray, inner_corners)
+    found, corners = _find_checkerboard_halved(gray, cv2.findChessboardCorners, inner_corners, QUADS)
+    if not found and min(gray.shape) >= MIN_SIZE_TO_SEARCH_HALVED:
+        found, corners = cv2.findChessboardCorners(gray, inner_corners, flags=QUADS)
+    if not found:  # slower, and finds more
+        found, corners = _find_checkerboard_halved(gray, cv2.findChessboardCornersSB, inner_corners, 0)
     if not found:
         return np.full((columns * rows, 2), np.nan)
     refined = _refine(gray, corners.reshape(rows, columns, 2), CHECKERBOARD_WINDOW)
     return _orient(gray, refined).reshape(-1, 2)
 
 
-def _find_checkerboard_by_sectors(
-    gray: np.ndarray, inner_corners: tuple[int, int]
+def _find_checkerboard_halved(
+    gray: np.ndarray, find: Callable[..., tuple[bool, np.ndarray]], inner_corners: tuple[int, int], flags: int
 ) -> tuple[bool, np.ndarray]:
-    """OpenCV's slower, more robust finder; on the halved picture where that is large enough."""
+    """A finder of OpenCV on the halved picture where that is large enough."""
     if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED:
-        return cv2.findChessboardCornersSB(gray, inner_corners)
-    found, corners = cv2.findChessboardCornersSB(_halved(gray), inner_corners)
+        return find(gray, inner_corners, flags=flags)
+    found, corners = find(_halved(gray), inner_corners, flags=flags)
     return found, 2.0 * corners + 0.5 if found else corners
+
+
+def checkerboard_size(gray: UInt8[np.ndarray, "height width"]) -> tuple[int, int] | None:
+    """Inner corners of the checkerboard in a picture, the longer side first; None if there is none."""
+    small = gray if min(gray.shape) < MIN_SIZE_TO_SEARCH_HALVED else _halved(gray)
+    found, _, cells = cv2.findChessboardCornersSBWithMeta(small, SMALLEST_CHECKERBOARD, cv2.CALIB_CB_LARGER)
+    if not found:
+        return None
+    rows, columns = cells.shape
+    return max(rows, columns), min(rows, columns)
 
 
 def _refine(gray: np.ndarray, grid: np.ndarray, window: float) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted, draw
+from anipose.board_drawing import draw
+from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted
 from anipose.draw.board_print import board_pdf
 from anipose.geometry.transforms import rotation_matrix
 from anipose.io.calibration import read_calibration

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from anipose.boards import CharucoBoard, draw
+from anipose.board_drawing import draw
+from anipose.boards import CharucoBoard
 from anipose.demo.render import Sensor, arena
 from anipose.geometry.cameras import Camera
 from anipose.geometry.transforms import rotation_matrix

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from anipose.arrays import NDArray
-from anipose.boards import ArucoBoard, Board, CharucoBoard, Inverted, draw
+from anipose.board_drawing import board_edges, draw
+from anipose.boards import Board, Inverted
 
 POINTS_PER_MM = 72 / 25.4
 MARGIN_MM, TEXT_MM, LINE_MM = 12.0, 3.5, 5.0
@@ -85,7 +85,7 @@ def _text(settings: Mapping[str, Any], n_letters: int) -> list[str]:
 def _black_rectangles(board: Board) -> list[tuple[float, float, float, float]]:
     """(x, y, width, height) of what is ink, over the size of the board, from the top left."""
     plain = board.board if isinstance(board, Inverted) else board
-    x, y = (_edges(plain, axis) for axis in (0, 1))
+    x, y = (board_edges(plain, axis) for axis in (0, 1))
     width, height = plain.size
     black = ~plain.is_white(*np.meshgrid((x[:-1] + x[1:]) / 2, (y[:-1] + y[1:]) / 2))
     found = []
@@ -104,25 +104,6 @@ def _black_rectangles(board: Board) -> list[tuple[float, float, float, float]]:
                 )
             column += count
     return found
-
-
-def _edges(board: Board, axis: int) -> NDArray[np.float64]:
-    """Where colours may change along an axis."""
-    length = board.size[axis]
-    if isinstance(board, CharucoBoard):
-        starts = np.arange((board.columns, board.rows)[axis]) * board.square_length
-        border = (board.square_length - board.marker_length) / 2
-        cells = border + np.arange(board.marker_bits + 3) * board.marker_length / (board.marker_bits + 2)
-        edges = np.concatenate([starts, (starts[:, None] + cells).ravel(), [length]])
-    elif isinstance(board, ArucoBoard):
-        starts = np.arange((board.columns, board.rows)[axis]) * (board.marker_length + board.separation)
-        cells = np.arange(board.marker_bits + 3) * board.marker_length / (board.marker_bits + 2)
-        edges = (starts[:, None] + cells).ravel()
-    else:
-        edges = np.linspace(0, length, round(length / float(getattr(board, "square_length", length))) + 1)
-    edges = np.sort(edges)
-    kept: NDArray[np.float64] = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * length])]
-    return kept
 
 
 def _rectangle(x: float, y: float, width: float, height: float) -> str:

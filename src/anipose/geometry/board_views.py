@@ -167,17 +167,24 @@ def poses_from_homographies(
     return rigid(rotation, translation - (rotation[:, :, :2] @ centre))
 
 
+def view_features(
+    corners: Float[Array, "view corner 2"], size: tuple[int, int]
+) -> Float[Array, "view feature"]:
+    """Place, scale and shape of views, in numbers of which 1 is a large difference (half of the picture)."""
+    middle = np.nanmedian(corners, axis=1)
+    off = corners - middle[:, None]
+    spread = np.nanquantile(np.abs(off), 0.7, axis=1) + 1e-9
+    slant = np.nanmedian(off[..., 0] * off[..., 1], axis=1) / spread.prod(1)
+    return np.column_stack([SHIFT_WEIGHT * middle / max(size), np.log(spread), slant])
+
+
 def spread_views(
     corners: Float[Array, "view corner 2"], size: tuple[int, int], count: int
 ) -> NDArray[np.intp]:
     """Views that differ most in place, scale and shape (farthest point sampling, from the fullest view)."""
     if len(corners) <= count:
         return np.arange(len(corners))
-    middle = np.nanmedian(corners, axis=1)
-    off = corners - middle[:, None]
-    spread = np.nanquantile(np.abs(off), 0.7, axis=1) + 1e-9
-    slant = np.nanmedian(off[..., 0] * off[..., 1], axis=1) / spread.prod(1)
-    features = np.column_stack([SHIFT_WEIGHT * middle / max(size), np.log(spread), slant])
+    features = view_features(corners, size)
     seen = np.isfinite(corners[..., 0]).sum(1)
     chosen = [int(np.argmax(seen))]
     distance = np.full(len(corners), np.inf)

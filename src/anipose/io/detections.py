@@ -1,7 +1,7 @@
 """Board corners found in a calibration video, kept so that they are looked for only once.
 
-A CSV with the columns frame, corner, x, y (pixels) and, in its first line, the size of the picture
-and the number of frames of the video.
+A CSV with the columns frame, corner, x, y (pixels), after lines that begin with #: the size of the picture
+and the number of frames of the video, advice, and which frames were searched.
 """
 
 import re
@@ -16,6 +16,7 @@ from anipose.io.files import require_file, write_text
 
 _HEADER = re.compile(r"# (\d+) x (\d+) pixels, (\d+) frames, (\d+) corners")
 _ADVICE = "# advice: "
+_LOOKED_AT = "# looked at: "
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class BoardDetections:
         n_frames: length of the video.
         frames: (found,), numbers of the frames with a board, rising.
         corners: (found, corner, 2), pixels; NaN where a corner was not seen.
+        looked_at: numbers of the frames that were searched, rising; None: all of them.
         advice: what to change in config.toml so that more boards are found; empty if that is not known.
     """
 
@@ -35,15 +37,22 @@ class BoardDetections:
     frames: NDArray[np.int64]
     corners: NDArray[np.float64]
     advice: str = ""
+    looked_at: NDArray[np.int64] | None = None
+
+    @property
+    def n_looked_at(self) -> int:
+        """How many frames were searched."""
+        return self.n_frames if self.looked_at is None else len(self.looked_at)
 
 
 def write_detections(path: Path, detections: BoardDetections) -> None:
     """Write the corners that were seen, one per line."""
     width, height = detections.size
-    n_corners = detections.corners.shape[1]
+    n_corners, looked_at = detections.corners.shape[1], detections.looked_at
     lines = [
         f"# {width} x {height} pixels, {detections.n_frames} frames, {n_corners} corners",
         *([f"{_ADVICE}{detections.advice}"] if detections.advice else []),
+        *([] if looked_at is None else [f"{_LOOKED_AT}{' '.join(str(frame) for frame in looked_at)}"]),
         "frame,corner,x,y",
     ]
     for frame, corners in zip(detections.frames, detections.corners, strict=True):
@@ -67,11 +76,14 @@ def read_detections(path: Path) -> BoardDetections:
             f"{path} does not hold board corners found by anipose; delete it, and calibrate again"
         )
     width, height, n_frames, n_corners = map(int, match.groups())
-    advice = ""
+    advice, looked_at = "", None
     if rest.startswith(_ADVICE):
         line, _, rest = rest.partition("\n")
         advice = line.removeprefix(_ADVICE)
     try:
+        if rest.startswith(_LOOKED_AT):
+            line, _, rest = rest.partition("\n")
+            looked_at = np.array(line.removeprefix(_LOOKED_AT).split(), np.int64)
         rows_of_text = rest.splitlines()[1:]
         table = np.loadtxt(rows_of_text, delimiter=",", ndmin=2) if rows_of_text else np.empty((0, 4))
         frames, rows = np.unique(table[:, 0].astype(np.int64), return_inverse=True)
@@ -79,4 +91,4 @@ def read_detections(path: Path) -> BoardDetections:
         corners[rows, table[:, 1].astype(np.int64)] = table[:, 2:]
     except (ValueError, IndexError) as error:
         raise FileFormatError(f"{path} is damaged ({error}); delete it, and calibrate again") from error
-    return BoardDetections((width, height), n_frames, frames, corners, advice)
+    return BoardDetections((width, height), n_frames, frames, corners, advice, looked_at)

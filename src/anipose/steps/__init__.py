@@ -79,6 +79,7 @@ SINGLE = (
         "calibrate",
         "Calibrate the cameras from videos of a board",
         (
+            "calibrate:LookForBoards",
             "calibrate:DetectBoards",
             "verify_boards:DrawFoundBoards",
             "calibrate:Calibrate",
@@ -173,7 +174,12 @@ CALIBRATION_TOOLS = (
     Command(
         "calibration-errors",
         "Write the errors of a calibration, of every corner and of every frame",
-        ("calibrate:DetectBoards", "calibrate:Calibrate", "calibration_errors:CalibrationErrors"),
+        (
+            "calibrate:LookForBoards",
+            "calibrate:DetectBoards",
+            "calibrate:Calibrate",
+            "calibration_errors:CalibrationErrors",
+        ),
         switches=(
             Switch(
                 "--poses",

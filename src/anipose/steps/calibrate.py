@@ -27,32 +27,100 @@ WORKS_ON = "videos of a calibration board in the calibration folder of a session
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectBoards(Job):
-    """Find the calibration board in every frame of a video."""
+class LookForBoards(Job):
+    """Find the calibration board in some frames of a video, as many as it takes.
+
+    Attributes:
+        also: frames that are looked at in any case.
+    """
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = WORKS_ON
     on_demand: ClassVar[bool] = True
 
     video: Input[Path]
-    detections: Output[Path]
+    seen: Output[Path]
     board: config.Calibration
+    also: tuple[int, ...]
 
     @classmethod
     def plan(cls, project: Project) -> Iterator[Self]:
         for calibration in project.calibrations:
-            for video in calibration.videos:
-                yield cls(
-                    video=video,
-                    detections=calibration.detections(video),
-                    board=calibration.config.calibration.only(*BOARD_KEYS),
-                )
+            if calibration.config.calibration.board_frames == "chosen":
+                for video in calibration.videos:
+                    yield cls(
+                        video=video,
+                        seen=calibration.first_look(video),
+                        board=calibration.config.calibration.only(*BOARD_KEYS),
+                        also=_world_frames(calibration),
+                    )
+
+    @property
+    def home(self) -> Path:
+        return self.seen.parent.parent.parent
 
     def run(self) -> None:
-        from anipose.board_detection import detect_boards
+        from anipose.board_detection import first_look
         from anipose.io.detections import write_detections
 
-        write_detections(self.detections, detect_boards(self.board, self.video))
+        write_detections(self.seen, first_look(self.board, self.video, self.also))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectBoards(Job):
+    """Choose the boards of a video to calibrate with, and look for more where cameras share few.
+
+    Attributes:
+        camera: the one that filmed the video.
+        seen: what every camera of the recording saw at the first look; None: every frame is looked at.
+    """
+
+    command: ClassVar[str] = "calibrate"
+    works_on: ClassVar[str] = WORKS_ON
+    version: ClassVar[int] = 2
+    on_demand: ClassVar[bool] = True
+
+    video: Input[Path]
+    seen: Input[Mapping[str, Path] | None]
+    detections: Output[Path]
+    camera: str
+    board: config.Calibration
+    also: tuple[int, ...]
+
+    @classmethod
+    def plan(cls, project: Project) -> Iterator[Self]:
+        for calibration in project.calibrations:
+            alone = [
+                {camera: video} for camera, videos in calibration.lens_videos.items() for video in videos
+            ]
+            for views in (*calibration.recordings.values(), *alone):
+                seen = {camera: calibration.first_look(video) for camera, video in views.items()}
+                for camera, video in views.items():
+                    yield cls(
+                        video=video,
+                        seen=seen if calibration.config.calibration.board_frames == "chosen" else None,
+                        detections=calibration.detections(video),
+                        camera=camera,
+                        board=calibration.config.calibration.only(*BOARD_KEYS),
+                        also=_world_frames(calibration),
+                    )
+
+    def run(self) -> None:
+        from anipose.board_detection import every_board, second_look
+        from anipose.io.detections import read_detections, write_detections
+
+        if self.seen is None:
+            found = every_board(self.board, self.video)
+        else:
+            seen = {camera: read_detections(path) for camera, path in self.seen.items()}
+            found = second_look(self.board, self.video, self.camera, seen, self.also)
+        write_detections(self.detections, found)
+
+
+def _world_frames(calibration: CalibrationFolder) -> tuple[int, ...]:
+    """The frame of the board that is the coordinate system."""
+    table = calibration.config.calibration
+    return (table.world_frame,) if table.world == "board" else ()
 
 
 @dataclass(frozen=True, kw_only=True)
