@@ -1,10 +1,12 @@
-"""Calibration from corners by the peer (aniposelib), run by its own Python: input.npz output.npz.
+"""Calibration from corners by the peer (aniposelib), run by its own Python: input.npz output.npz seconds.
 
-The output has the cameras, or none if it failed, and the CPU seconds of the call.
+It is killed after so many seconds of CPU. The output has the cameras, or none if it failed, and the CPU
+seconds of the call.
 """
 
 import contextlib
 import io
+import resource
 import sys
 import time
 
@@ -14,6 +16,8 @@ from aniposelib.cameras import Camera, CameraGroup
 
 
 def main() -> None:
+    seconds = int(sys.argv[3])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     given = np.load(sys.argv[1])
     board = CharucoBoard(
         *(int(n) for n in given["squares"]), float(given["square"]), 0.75 * float(given["square"])
@@ -41,6 +45,7 @@ def main() -> None:
         found = {
             "matrices": np.array([camera.get_camera_matrix() for camera in cameras]),
             "rotations": np.array([camera.get_rotation() for camera in cameras]),
+            "distortions": np.array([camera.get_distortions() for camera in cameras]),
             "translations": np.array([camera.get_translation() for camera in cameras]),
         }
     except Exception as error:  # noqa: BLE001  # whatever it is, it has failed

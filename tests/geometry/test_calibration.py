@@ -333,11 +333,14 @@ def test_wrong_kind_of_lens_is_told(truth: bool, reach: float) -> None:
     """A fisheye lens declared pinhole, and the other way round."""
     cameras = make_cameras(2, fisheye=truth)
     cameras = cameras if truth else bent(cameras, 0.0)
-    result = calibrate(film(cameras, 40, noise_px=0.1, reach=reach), BOARD.points, fisheye=not truth)
+    try:
+        told = calibrate(film(cameras, 40, noise_px=0.1, reach=reach), BOARD.points, fisheye=not truth).doubts
+    except CalibrationError as error:
+        told = tuple(str(error).split("\n")[-2:])
     word = "true" if truth else "false"
-    assert len(result.doubts) == 2
-    assert result.doubts[0].startswith(f"camera cam0: fisheye = {'false' if truth else 'true'} leaves ")
-    assert result.doubts[0].endswith(f"; set fisheye = {word} in [cameras.cam0] of config.toml")
+    assert len(told) == 2
+    assert told[0].startswith(f"camera cam0: fisheye = {'false' if truth else 'true'} leaves ")
+    assert told[0].endswith(f"; set fisheye = {word} in [cameras.cam0] of config.toml")
     assert calibrate(film(cameras, reach=300), BOARD.points, fisheye=truth).doubts == ()
 
 

@@ -5,7 +5,7 @@ each other, from boards that pairs saw at the same time. 4. Everything together,
 that is not plausible is not returned.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,13 +15,32 @@ from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_graph import board_symmetries, place_boards, place_cameras, shared_frames
 from anipose.geometry.board_views import Seen
-from anipose.geometry.bundle import N_POSE, Loss, Rig, Views, adjust, geman_mcclure, joint_covariance, own_blocks, residuals
-from anipose.geometry.calibration_gates import require_distances, require_plausible
+from anipose.geometry.bundle import (
+    FX,
+    K2,
+    N_POSE,
+    Freedom,
+    Loss,
+    Rig,
+    Views,
+    adjust,
+    geman_mcclure,
+    joint_covariance,
+    own_blocks,
+    residuals,
+)
+from anipose.geometry.calibration_gates import focal_is_told, require_distances, require_plausible
 from anipose.geometry.calibration_start import LensSettings, Start, prepare
 from anipose.geometry.calibration_uncertainty import CalibrationUncertainty, uncertainty_of
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.held_out import HeldOut, cameras_of, edge_lengths, figure, hold_out
-from anipose.geometry.intrinsics import LensFreedom, LensModel, lens_freedom, noise_of
+from anipose.geometry.intrinsics import (
+    LensFreedom,
+    LensModel,
+    coefficients_of,
+    lens_freedom,
+    noise_of,
+)
 from anipose.naming import natural_key
 
 Array = NDArray[np.float64]
@@ -114,11 +133,17 @@ def _calibrated(
 ) -> CalibrationResult:
     rig, views = _placed(start, points, symmetries)
     adjusted, spread = _adjust_all(start, rig, views, points, "all")
+    own_models = start.models
+    start = replace(start, models=_smaller_models(start, adjusted, own_blocks(spread)))
+    if start.models != own_models:
+        adjusted = replace(adjusted, intrinsics=coefficients_of(start.models, adjusted.intrinsics))
+        adjusted = _adjust_last(start, adjusted, views, points, "all")
+        spread = _spread(start, adjusted, views, points, "all")
     errors = residuals(adjusted, views, points)
     kind: LensFreedom = "all"
     alone = [lens.noise_px for lens in start.own if lens is not None]
     if alone and noise_of(errors) > MAX_NOISE_RATIO * float(np.median(alone)):
-        kind = "none"
+        kind, start = "none", replace(start, models=own_models)
         adjusted, spread = _adjust_all(start, rig, views, points, kind)
         for camera, lens in enumerate(start.own):
             if lens is not None:
@@ -126,11 +151,23 @@ def _calibrated(
         errors = residuals(adjusted, views, points)
     require_plausible(start.names, start.sizes, adjusted, views, errors, own_blocks(spread))
     held_out = hold_out(
-        adjusted, views, points, neighbours, lambda rig, some: _adjust_last(start, rig, some, points, kind)[0]
+        adjusted, views, points, neighbours, lambda rig, some: _fit_to_some(start, rig, some, points, kind)
     )
     if held_out is not None:
         require_distances(start.names, held_out)
     return _result(start, adjusted, views, errors, spread, neighbours, points, kind, held_out)
+
+
+def _smaller_models(start: Start, rig: Rig, spread: Float[Array, "camera 15 15"]) -> list[LensModel]:
+    """The models without the k2 that are less than their standard deviations: such ones do more harm, by
+    their error, than good.
+
+    All views judge: those held out of the views of one camera see only coefficients several times as large.
+    """
+    deviation = np.sqrt(spread[:, N_POSE + K2, N_POSE + K2])
+    is_small = np.abs(rig.intrinsics[:, K2]) < deviation
+    pairs = zip(start.models, start.open, is_small, strict=True)
+    return ["k1" if is_open and small else model for model, is_open, small in pairs]
 
 
 def _placed(
@@ -158,32 +195,51 @@ def _renumbered(
 def _adjust_all(
     start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
 ) -> tuple[Rig, Float[Array, "camera 15 camera 15"]]:
-    """Bundle adjustment with ever less regard for outliers."""
+    """Bundle adjustment with ever less regard for outliers, and the covariance of all cameras."""
     for scale in ROBUST_SCALES[:-1]:
-        rig, _ = _adjust_at(scale, 1e-4, start, rig, views, points, kind)
-    rig, uncertainty = _adjust_last(start, rig, views, points, kind)
-    return rig, uncertainty()
+        rig = _adjust_at(scale, 1e-4, start, rig, views, points, kind)
+    rig = _adjust_last(start, rig, views, points, kind)
+    return rig, _spread(start, rig, views, points, kind)
 
 
-def _adjust_last(
-    start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Callable[[], Float[Array, "camera 15 camera 15"]]]:
+def _adjust_last(start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom) -> Rig:
     return _adjust_at(ROBUST_SCALES[-1], 1e-9, start, rig, views, points, kind)
+
+
+def _fit_to_some(start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom) -> Rig | None:
+    """Fitted to a part of the frames; None if that does not tell the focal lengths, as all frames do."""
+    rig = _adjust_last(start, rig, views, points, kind)
+    deviation = np.sqrt(own_blocks(_spread(start, rig, views, points, kind))[:, N_POSE, N_POSE])
+    told = zip(rig.intrinsics[:, FX], deviation, map(max, start.sizes), strict=True)
+    return rig if all(focal_is_told(*one) for one in told) else None
 
 
 def _adjust_at(
     scale: float, tolerance: float, start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Callable[[], Float[Array, "camera 15 camera 15"]]]:
-    """The rig, and what gives its covariance."""
-    # One noise for all: each its own would let one camera fit ever better, and count ever more.
-    noise = np.full(len(start.sizes), noise_of(residuals(rig, views, points)))
+) -> Rig:
+    noise, freedom = _noise(rig, views, points), _freedom(start, rig, kind)
+    loss = Loss(geman_mcclure, scale)
+    return adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=tolerance)
+
+
+def _spread(
+    start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
+) -> Float[Array, "camera 15 camera 15"]:
+    noise, freedom = _noise(rig, views, points), _freedom(start, rig, kind)
+    loss = Loss(geman_mcclure, ROBUST_SCALES[-1])
+    return joint_covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
+
+
+def _noise(rig: Rig, views: Views, points: Array) -> Float[Array, "camera"]:
+    """One noise for all: each its own would let one camera fit ever better, and count ever more."""
+    return np.full(len(rig.fisheye), noise_of(residuals(rig, views, points)))
+
+
+def _freedom(start: Start, rig: Rig, kind: LensFreedom) -> Freedom:
     moving = np.arange(len(start.sizes)) > 0
-    freedom = lens_freedom(
+    return lens_freedom(
         rig.intrinsics, start.sizes, start.models, moving=moving, kind=kind, known=start.known
     )
-    loss = Loss(geman_mcclure, scale)
-    rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=tolerance)
-    return rig, lambda: joint_covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
 
 
 def _result(

@@ -29,6 +29,9 @@ MAX_FOCAL_SD, MAX_TELEPHOTO_SD, TELEPHOTO = 0.05, 0.3, 20.0
 MAX_FROM_BEHIND = 0.5
 # The model explains the corners to within this, as a median: pixels, or a fraction of the longer side.
 MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR = 2.0, 0.003
+# Of the frames that a camera shares with others, no more may be off by as much; of several such cameras,
+# those are named that have nearly the most, as the others suffer from them.
+MAX_DISAGREEING, NEARLY_MOST = 0.5, 0.9
 # Of the corners, so many must be in front of their camera and inside the range of its lens.
 MIN_IN_FRONT = 0.8
 # Distances on boards that were held out, in per cent, as medians: all off to one side, and altogether.
@@ -172,6 +175,11 @@ def require_distances(names: list[str], held_out: HeldOut) -> None:
         )
 
 
+def focal_is_told(focal: float, deviation: float, longer: int) -> bool:
+    """Whether a focal length is certain enough, for the longer side of the picture."""
+    return deviation <= (MAX_TELEPHOTO_SD if focal > TELEPHOTO * longer else MAX_FOCAL_SD) * focal
+
+
 def require_plausible(
     names: list[str],
     sizes: list[tuple[int, int]],
@@ -190,8 +198,7 @@ def require_plausible(
             continue
         deviation = float(np.sqrt(spread[camera, N_POSE, N_POSE]))
         possible = FOCAL_LENGTHS[0] * longer < focal < FOCAL_LENGTHS[1] * longer
-        allowed = MAX_TELEPHOTO_SD if focal > TELEPHOTO * longer else MAX_FOCAL_SD
-        if not possible or deviation > allowed * focal:
+        if not (possible and focal_is_told(focal, deviation, longer)):
             faults.append(
                 f"camera {name}: the views do not tell its focal length ({focal:.4g} px, give or take "
                 f"{deviation:.2g}); film the board tilted by 30 to 45 degrees, in all directions"
@@ -201,11 +208,41 @@ def require_plausible(
         if np.isfinite(lengths).mean() < MIN_IN_FRONT:
             faults.append(f"camera {name}: boards come out behind the camera or outside its lens")
             continue
-        median, most = np.nanmedian(lengths), max(MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR * longer)
+        median, most = np.nanmedian(lengths), _most_px(size)
         if median > most:
             faults.append(
                 f"camera {name}: corners are {median:.1f} px off, as a median; more than {most:.1f} px means "
                 "that the videos are not of the same time, the camera was moved, or the lens is a fisheye"
             )
+    faults = faults or _disagreeing(names, sizes, views, errors)
     if faults:
         raise CalibrationError("No plausible calibration was found.\n" + "\n".join(faults))
+
+
+def _most_px(size: tuple[int, int]) -> float:
+    return max(MAX_MEDIAN_ERROR_PX, MAX_MEDIAN_ERROR * max(size))
+
+
+def _disagreeing(
+    names: list[str], sizes: list[tuple[int, int]], views: Views, errors: Float[Array, "view corner 2"]
+) -> list[str]:
+    """Faults of cameras that do not fit to the others in most of the frames that they share.
+
+    A camera that sees most of its boards alone has good errors as a median, whatever the others see.
+    """
+    lengths = np.linalg.norm(errors, axis=-1)
+    limit = np.array([_most_px(size) for size in sizes])[views.camera]
+    is_off = np.nanmedian(np.where(np.isnan(lengths).all(1, keepdims=True), np.inf, lengths), axis=1) > limit
+    in_frame = np.bincount(views.frame)
+    frame_is_off = np.bincount(views.frame, is_off) > 0
+    shared = in_frame[views.frame] > 1
+    n_shared = np.bincount(views.camera[shared], minlength=len(names))
+    n_off = np.bincount(views.camera[shared & frame_is_off[views.frame]], minlength=len(names))
+    share = n_off / np.maximum(n_shared, 1)
+    bad = np.flatnonzero((share > MAX_DISAGREEING) & (share >= NEARLY_MOST * share.max()))
+    return [
+        f"camera {names[i]}: in {n_off[i]} of {n_shared[i]} frames that it shares with other cameras, it and "
+        f"they do not fit together (corners are off by more than {_most_px(sizes[i]):.1f} px): the videos "
+        "are not of the same time, or the camera was moved"
+        for i in bad
+    ]

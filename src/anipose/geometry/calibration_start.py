@@ -33,7 +33,8 @@ from anipose.geometry.intrinsics import (
 
 Array = NDArray[np.float64]
 
-PINHOLE_MODELS: tuple[LensModel, ...] = ("k1", "k1 k2", "k1 k2 p1 p2 k3")
+# Whether the first does without k2 is decided later, by all cameras together.
+PINHOLE_MODELS: tuple[LensModel, ...] = ("k1 k2", "k1 k2 p1 p2 k3")
 # The other kind of lens is better only if it leaves this much less of the squared error in views held out.
 OTHER_KIND_IS_BETTER = 0.7
 # A pinhole lens that sees less than this, half of the longer side over the focal length, is no fisheye.
@@ -46,7 +47,7 @@ class LensSettings:
 
     Attributes:
         fisheye: the kind of lens.
-        models: of which the smallest that fits is taken; empty: all of its kind.
+        models: of which the smallest that fits is taken; empty: any of its kind.
         given: (9,), fx, fy, cx, cy and coefficients from elsewhere.
         use: "estimate": from the views, whatever is given; "refine": begin with what is given, or with what
             `seen` tells, and stay near it; "fixed": do not change that.
@@ -75,6 +76,7 @@ class Start:
         own: what their own views tell of their lenses; None where they were not asked.
         intrinsics: (camera, 9).
         models: of the lenses.
+        open: whether the model may be the next smaller one, per camera.
         known: what is known of them before.
         views, frames: the views used, and the numbers of their frames.
         candidates: where the board may be in each view.
@@ -87,6 +89,7 @@ class Start:
     own: list[OwnLens | None]
     intrinsics: Float[Array, "camera 9"]
     models: list[LensModel]
+    open: list[bool]
     known: list[KnownLens | None]
     views: Views
     frames: NDArray[np.int64]
@@ -106,6 +109,7 @@ class _Lens:
     model: LensModel
     known: KnownLens | None
     doubt: str | None
+    open: bool = False
 
 
 def prepare(
@@ -195,14 +199,15 @@ def _lens(name: str, seen: Seen, points: Array, settings: LensSettings) -> _Lens
     known = None if of_lens is seen and settings.use != "refine" else as_known(own, own.model)
     if settings.use == "fixed":
         known = KnownLens(own.intrinsics, None)
-    return _Lens(own, own.intrinsics, own.model, known, doubt)
+    is_open = known is None and not settings.models and own.model == PINHOLE_MODELS[0]
+    return _Lens(own, own.intrinsics, own.model, known, doubt, is_open)
 
 
 def _model_of(intrinsics: Float[Array, "9"], settings: LensSettings) -> LensModel:
     """The model that is asked for, or else the smallest that has the coefficients."""
     if len(settings.candidates) == 1:
         return settings.candidates[0]
-    return PINHOLE_MODELS[2 if intrinsics[6:].any() else 1]
+    return PINHOLE_MODELS[1 if intrinsics[6:].any() else 0]
 
 
 def _doubt_of_kind(
@@ -240,6 +245,7 @@ def _start(
         own=[lens.own for lens in lenses],
         intrinsics=intrinsics,
         models=models,
+        open=[lens.open for lens in lenses],
         known=[lens.known for lens in lenses],
         views=views,
         frames=frames,

@@ -79,13 +79,13 @@ def hold_out(
     views: Views,
     points: Float[Array, "corner 3"],
     neighbours: Int[NDArray[np.int64], "edge 2"] | None,
-    fit: Callable[[Rig, Views], Rig],
+    fit: Callable[[Rig, Views], Rig | None],
 ) -> HeldOut | None:
     """Fit without some frames, and compare with these.
 
     Args:
         rig: fitted to all; where the fits begin.
-        fit: the rig that explains views, from one nearby.
+        fit: the rig that explains views, from one nearby; None if they are too few to tell.
     """
     n_frames = len(rig.world_from_board)
     if n_frames < MIN_FRAMES:
@@ -99,6 +99,8 @@ def hold_out(
         if len(np.unique(views.camera[~out[views.frame]])) < len(rig.fisheye):
             continue
         fitted = fit(*_frames(rig, views, ~out))
+        if fitted is None:
+            continue
         judged, of_judged = _frames(rig, views, out)
         judged = fit_boards(
             replace(judged, intrinsics=fitted.intrinsics, cam_from_world=fitted.cam_from_world),

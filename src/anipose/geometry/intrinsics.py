@@ -58,7 +58,9 @@ POWERS = {"pinhole": (2, 4, 1, 1, 6), "fisheye": (2, 4, 6, 8)}
 REFINED_FOCAL_SD, REFINED_CENTRE_SD, REFINED_PART = 0.02, 0.01, 0.2
 # Distortion is estimated with ever less regard for outliers. Models are compared by errors up to so many
 # standard deviations of the noise; the next larger one is taken if it is better by so many standard errors.
-ROBUST_SCALES, MAX_JUDGED, MIN_GAIN_SES = (10.0, 5.0), 5.0, (0.0, 1.0, 2.0)
+ROBUST_SCALES, MAX_JUDGED, MIN_GAIN_SES = (10.0, 5.0), 5.0, 2.0
+# A fit is repeated while it leaves less noise than this part of that before.
+STEADY, MOST_ROUNDS = 0.8, 6
 # Fewer views than this are not split in two to compare models.
 MIN_VIEWS_TO_FIT = 3
 STILL = np.zeros(1, bool)
@@ -155,6 +157,17 @@ def lens_freedom(
     return Freedom(basis, prior, precision)
 
 
+def coefficients_of(
+    models: Sequence[LensModel], intrinsics: Float[Array, "camera 9"]
+) -> Float[Array, "camera 9"]:
+    """The intrinsics with 0 for coefficients that a model does not have."""
+    kept = np.zeros(intrinsics.shape, bool)
+    kept[:, :K1] = True
+    for camera, model in enumerate(models):
+        kept[camera, K1 + np.array(COEFFICIENTS[model])] = True
+    return np.where(kept, intrinsics, 0.0)
+
+
 def _lens_basis(
     intrinsics: Float[Array, "9"], model: LensModel, kind: LensFreedom, n_coefficients: int
 ) -> Float[Array, "9 free"]:
@@ -215,8 +228,11 @@ def views_to_start_from(
 ) -> Float[Array, "chosen corner 2"]:
     """Views that differ, without corners that are far off the homography of their view.
 
-    A fisheye bends lines too much to tell which those are.
+    A fisheye bends lines too much to tell which those are. The views are in the order of their places in the
+    picture: which of them are held out, and so the model, does not depend on the order of the frames.
     """
+    middle = np.nanmedian(corners, axis=1)
+    corners = corners[np.lexsort((middle[:, 1], middle[:, 0]))]
     corners = corners[spread_views(corners, size, N_VIEWS)]
     if fisheye:
         return corners
@@ -238,28 +254,32 @@ def estimate_intrinsics(
     """
     views = Views(np.zeros(len(corners), int), np.arange(len(corners)), corners)
     fisheye = models[0] == "fisheye"
-    # The second largest of several: enough to tell what is wrong, without what few views do not tell.
-    first: LensModel = models[min(1, len(models) - 1)]
     rig = _best_start(views, points, size, fisheye=fisheye)
-    freedom = lens_freedom(rig.intrinsics, [size], [first], moving=STILL, kind="focal")
+    freedom = lens_freedom(rig.intrinsics, [size], models[:1], moving=STILL, kind="focal")
     rig = adjust(rig, views, points, freedom, loss=Loss(cauchy, 20.0), noise_px=np.ones(1), tolerance=1e-4)
-    model = first
-    for scale in ROBUST_SCALES:
+
+    def adjusted(rig: Rig, model: LensModel, scale: float) -> Rig:
         noise = np.array([noise_of(residuals(rig, views, points))])
         freedom = lens_freedom(rig.intrinsics, [size], [model], moving=STILL)
         loss = Loss(geman_mcclure, scale)
-        rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-4)
-    held_out = held_out_cost(rig, views, points, size, first)
-    if len(models) > 1:
-        model, held_out = _smallest_that_fits(rig, views, points, size, models)
-        if model != first:
-            kept = np.isin(np.arange(N_INTRINSICS), [0, 1, 2, 3, *(K1 + np.array(COEFFICIENTS[model]))])
-            rig = replace(rig, intrinsics=np.where(kept, rig.intrinsics, 0.0))
-            freedom = lens_freedom(rig.intrinsics, [size], [model], moving=STILL)
-            rig = adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-4)
-    spread = covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
-    left = noise_of(residuals(rig, views, points))
-    return OwnLens(rig.intrinsics[0], spread[0, N_POSE:, N_POSE:], left, model, float(np.mean(held_out)))
+        return adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=1e-4)
+
+    first, (wide, narrow) = models[0], ROBUST_SCALES
+    rig = adjusted(rig, first, wide)
+    # Which corners are wrong is told by the noise, and the noise by the corners that are right.
+    for _ in range(MOST_ROUNDS):
+        before = noise_of(residuals(rig, views, points))
+        rig = adjusted(rig, first, narrow)
+        if noise_of(residuals(rig, views, points)) > STEADY * before:
+            break
+    model, held_out = _smallest_that_fits(rig, views, points, size, models)
+    if model != first:
+        rig = adjusted(rig, model, narrow)
+    noise = noise_of(residuals(rig, views, points))
+    freedom = lens_freedom(rig.intrinsics, [size], [model], moving=STILL)
+    loss = Loss(geman_mcclure, narrow)
+    spread = covariance(rig, views, points, freedom, loss=loss, noise_px=np.array([noise]))
+    return OwnLens(rig.intrinsics[0], spread[0, N_POSE:, N_POSE:], noise, model, float(np.mean(held_out)))
 
 
 def _smallest_that_fits(
@@ -268,10 +288,10 @@ def _smallest_that_fits(
     """The model that no larger one surpasses in views held out, by more than chance explains."""
     chosen: LensModel = models[0]
     cost = held_out_cost(rig, views, points, size, chosen)
-    for model, ses in zip(models[1:], MIN_GAIN_SES[1:], strict=False):
+    for model in models[1:]:
         other = held_out_cost(rig, views, points, size, model)
         gain = cost - other
-        if gain.mean() > ses * gain.std() / np.sqrt(len(gain)):
+        if gain.mean() > MIN_GAIN_SES * gain.std() / np.sqrt(len(gain)):
             chosen, cost = model, other
     return chosen, cost
 
@@ -285,8 +305,7 @@ def held_out_cost(
     """
     noise = np.array([noise_of(residuals(rig, views, points))])
     loss = Loss(geman_mcclure, ROBUST_SCALES[-1])
-    kept = np.isin(np.arange(N_INTRINSICS), [0, 1, 2, 3, *(K1 + np.array(COEFFICIENTS[model]))])
-    start = replace(rig, intrinsics=np.where(kept, rig.intrinsics, 0.0))
+    start = replace(rig, intrinsics=coefficients_of([model], rig.intrinsics))
     rows = np.arange(len(views.frame))
     if len(rows) < 2 * MIN_VIEWS_TO_FIT:
         return np.zeros(1)
