@@ -223,7 +223,8 @@ def draw_all(scene: ScenePane, n: int) -> None:
 def scene_pane(space: Poses3D, turning: float) -> ScenePane:
     room = Room.of(space.points, up="z", unit="mm")
     view = View.of(np.stack([room.low, room.high]), turns=turning != 0)
-    pane = ScenePane(space.points, Skeleton.of(KEYPOINTS, SCHEME), room, view, turning / 60)
+    stands = np.zeros((len(space.points), 3))
+    pane = ScenePane(space.points, Skeleton.of(KEYPOINTS, SCHEME), room, view, turning / 60, stands)
     pane.prepare(Yuv.blank((800, 800), ColourSpace()))
     return pane
 

@@ -236,6 +236,9 @@ class Labeling3D(Table):
     """How far above the horizon the viewer is."""
     rotation: Annotated[Number, Ge(-360), Le(360), Unit("degrees per second")] = 10
     """How fast the viewer walks around the animal. 0: stands still."""
+    follow: Switch = False
+    """Walk along with the animal, so that it is large in the picture however far it goes. false: all of its
+    way is in view."""
     up: Up = "auto"
     """Axis that points upwards. "auto": z if `triangulation.axes` is given, or what is up for the cameras."""
     size: Size = (800, 800)

@@ -1,6 +1,6 @@
 """The floor under a 3D pose and axes with numbers, so that sizes and places can be read off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -55,6 +55,11 @@ class Room:
         high[:2] = np.maximum(np.ceil(high[:2] / step - 0.25) * step, low[:2] + step)
         return cls(turn, low, high, step, unit)
 
+    def moved(self, by: Float[np.ndarray, "3"]) -> "Room":
+        """The part of the world that is there, in whole steps of the grid."""
+        steps = np.rint(by / self.step) * self.step
+        return replace(self, low=self.low + steps, high=self.high + steps) if steps.any() else self
+
     def draw(self, view: View, size: tuple[int, int]) -> Picture:
         """An empty room: grid, edges, and numbers along those that are before or beside the scene."""
         canvas = empty_picture(size)
@@ -95,17 +100,19 @@ class Room:
         size = canvas.shape[1::-1]
         data_axis = int(np.argmax(np.abs(self.shown_from_data[axis])))
         sign = self.shown_from_data[axis, data_axis]
-        length = self.high[axis] - self.low[axis]
-        step = self.step if axis < 2 else round_step(length, MOST_NUMBERS)
-        while length / step > MOST_NUMBERS + 1:
-            step *= 2
-        values = np.arange(np.ceil(self.low[axis] / step - 1e-6) * step, self.high[axis] + step * 1e-6, step)
-        ticks = np.repeat(edge[:1], len(values), axis=0)
-        ticks[:, axis] = values
         (start, end), _ = view.project(edge, size)
         middle, _ = view.project((self.low + self.high) / 2, size)
         if not np.isfinite([start, end, middle]).all():
             return
+        height = max(9.0, size[1] / 52)
+        length = self.high[axis] - self.low[axis]
+        step = self.step if axis < 2 else round_step(length, MOST_NUMBERS)
+        fitting = float(np.linalg.norm(end - start)) / (1.3 * height)
+        while step < length and length / step > min(MOST_NUMBERS + 1, fitting):
+            step *= 2
+        values = np.arange(np.ceil(self.low[axis] / step - 1e-6) * step, self.high[axis] + step * 1e-6, step)
+        ticks = np.repeat(edge[:1], len(values), axis=0)
+        ticks[:, axis] = values
         along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9)
         away = np.array([-along[1], along[0]])
         if axis == 2:
@@ -113,7 +120,6 @@ class Room:
         elif away @ ((start + end) / 2 - middle) < 0:
             away = -away
         draw_segments(canvas, np.stack([start, end])[None], EDGE, max(1, round(size[1] / 500)))
-        height = max(9.0, size[1] / 52)
         pixels, _ = view.project(ticks, size)
         draw_segments(canvas, np.stack([pixels, pixels + 0.4 * height * away], axis=1), EDGE)
         for value, pixel in zip(values, pixels, strict=True):

@@ -10,9 +10,10 @@ from jaxtyping import Float
 
 from anipose.arrays import NDArray
 from anipose.config import Labeling, Labeling3D
-from anipose.draw.axes import Room
+from anipose.draw.axes import Room, upright
 from anipose.draw.captions import SMALLEST_TEXT, LegendPane, line_height
 from anipose.draw.film import Box, Film, Pane
+from anipose.draw.following import way
 from anipose.draw.footage import DEFAULT_RATE, Excerpt, Footage
 from anipose.draw.layout import FULL_HEIGHT, Layout, beside, combined
 from anipose.draw.overlay import PALETTE, Colour
@@ -196,6 +197,12 @@ def _scene(
 ) -> ScenePane:
     shown = points.copy()
     shown[:, [number for number in range(len(keypoints)) if number not in style.shown(keypoints)]] = np.nan
+    centre = np.zeros((len(shown), 3))
+    if labeling3d.follow:
+        turn = upright(up)
+        centre = way(shown @ turn.T)
+        centre[:, 2] = 0  # the floor stays
+        shown = shown - (centre @ turn)[:, None]
     room = Room.of(shown, up=up, unit=units)
     view = View.of(
         np.stack([room.low, room.high]),
@@ -205,7 +212,8 @@ def _scene(
     )
     # The film shows so many frames of the footage in a second, whichever of them it leaves out.
     per_second = float(rate or DEFAULT_RATE) * labeling.speed
-    return ScenePane(shown, style.skeleton(keypoints), room, view, labeling3d.rotation / per_second)
+    turn_deg = labeling3d.rotation / per_second
+    return ScenePane(shown, style.skeleton(keypoints), room, view, turn_deg, centre)
 
 
 def _traces(

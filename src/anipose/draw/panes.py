@@ -118,13 +118,14 @@ class VideoPane:
 
 
 class ScenePane:
-    """A 3D pose in its room, seen from a view that may turn slowly.
+    """A 3D pose in its room, seen from a view that may turn slowly, or walk along.
 
     Args:
         points: (frame, keypoint, 3); frames that are not there are NaN.
         room: the room around them.
         view: where it is looked at from in frame 0.
         turn_deg: by how much the heading grows from frame to frame.
+        centre: (frame, 3), with z upwards, where the room is; the points are told from there.
     """
 
     def __init__(
@@ -134,30 +135,28 @@ class ScenePane:
         room: Room,
         view: View,
         turn_deg: float,
-        title: str = "",
+        centre: Float[np.ndarray, "frame 3"],
     ) -> None:
-        self._points = points @ room.shown_from_data.T
+        self._points = points @ room.shown_from_data.T + centre[:, None]
+        self._centre = centre
         self._skeleton = skeleton
         self._room = room
         self._view = view
         self._turn_deg = turn_deg
-        self._title = title
         self._empty: NDArray[np.uint8] | None = None
 
     def prepare(self, part: Yuv) -> None:
-        self._empty = None if self._turn_deg else self._room.draw(self._view, part.size)
+        stands = not self._turn_deg and not self._centre.any()
+        self._empty = self._room.draw(self._view, part.size) if stands else None
 
     def picture(self, number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         """(height, width, 3) blue, green, red."""
-        view = self._view.turned(self._turn_deg * number)
-        empty = self._room.draw(view, size) if self._empty is None else self._empty.copy()
-        missing = np.full(self._points.shape[1:], np.nan)
-        points = self._points[number] if number < len(self._points) else missing
+        there = number < len(self._points)
+        centre = self._centre[min(number, len(self._centre) - 1)] if len(self._centre) else np.zeros(3)
+        view = self._view.turned(self._turn_deg * number).moved(centre)
+        empty = self._room.moved(centre).draw(view, size) if self._empty is None else self._empty.copy()
+        points = self._points[number] if there else np.full(self._points.shape[1:], np.nan)
         return draw_scene(points, self._skeleton, view, size, background=empty)
 
     def draw(self, part: Yuv, number: int, pictures: Pictures) -> None:
         part.paste(Yuv.of_bgr(self.picture(number, part.size), part.space))
-        if self._title:
-            height = line_height(1.2 * part.size[1])
-            tone = part.space.tones((90, 84, 80))[0]
-            put_text(part.y, self._title, (0.5 * height, 0.9 * height), height=height, colour=tone)

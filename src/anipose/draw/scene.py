@@ -77,6 +77,10 @@ class View:
         """The view of someone who has walked around the target by this angle."""
         return replace(self, heading_deg=self.heading_deg + angle_deg) if angle_deg else self
 
+    def moved(self, by: Float[np.ndarray, "3"]) -> "View":
+        """The view of someone who walks along."""
+        return replace(self, target=self.target + by) if by.any() else self
+
     @cached_property
     def _pose(self) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
         """Rotation and translation from the world to the viewer."""

@@ -11,7 +11,7 @@ from anipose.project import Project
 from anipose.session import Trial
 from anipose.steps.label import EXCERPT, STYLE
 
-VIEW_3D = ("heading", "elevation", "rotation", "up")
+VIEW_3D = ("heading", "elevation", "rotation", "up", "follow")
 
 
 @dataclass(frozen=True, kw_only=True)
