@@ -1,6 +1,6 @@
 """How good the 3D poses of a session are, in figures, and in words what to do about it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +8,17 @@ import numpy as np
 from jaxtyping import Float
 
 from anipose.arrays import NDArray
+from anipose.config import Triangulation
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.synchrony import find_offsets
 from anipose.geometry.triangulation import reprojection_errors, triangulate_best
-from anipose.poses import MultiviewPoses, Poses3D
+from anipose.pose_contradictions import (
+    exchanges_of,
+    lasting_errors,
+    words_on_exchanges,
+    words_on_lasting_errors,
+)
+from anipose.poses import UNNAMED, MultiviewPoses, Poses3D, with_animal
 
 Array = NDArray[np.float64]
 
@@ -37,6 +44,7 @@ class TrialPoses:
         poses: what was made of them.
         frame_offsets: those of the config, of each camera.
         swaps: pair, camera and number of frames of what was exchanged, and put right.
+        animal: whose poses these are.
     """
 
     name: str
@@ -45,22 +53,31 @@ class TrialPoses:
     poses: Poses3D
     frame_offsets: tuple[int, ...]
     swaps: tuple[Mapping[str, Any], ...] = ()
+    animal: str = UNNAMED
+
+    @property
+    def title(self) -> str:
+        """What these poses are called."""
+        return self.name if self.animal == UNNAMED else f"{self.name}, {self.animal}"
 
 
 @dataclass
 class _Collected:
-    """Values of all trials, by camera, keypoint or limb."""
+    """Values of all trials, by camera, keypoint or limb (of each animal its own)."""
 
     errors: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
     without: dict[str, list[Array]] = field(default_factory=dict)
-    lengths: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
+    lengths: dict[str, list[Array]] = field(default_factory=dict)
+    rigid: dict[str, bool] = field(default_factory=dict)
     n_views: dict[int, int] = field(default_factory=dict)
     n_points: dict[str, list[int]] = field(default_factory=dict)
     offsets: list[dict[str, Any]] = field(default_factory=list)
+    lasting: list[Array] = field(default_factory=list)
+    noise: list[Array] = field(default_factory=list)
 
 
 def pose_figures(
-    trials: Sequence[TrialPoses], limbs: Mapping[tuple[str, str], bool], units: str
+    trials: Sequence[TrialPoses], limbs: Mapping[tuple[str, str], bool], units: str, table: Triangulation
 ) -> dict[str, Any]:
     """Everything the report shows, as JSON values; pixels are medians.
 
@@ -68,6 +85,7 @@ def pose_figures(
         trials: of the session.
         limbs: pairs of keypoints, and whether their distance is to be constant.
         units: of length.
+        table: the settings of triangulation.
     """
     found = _Collected()
     for trial in trials:
@@ -76,7 +94,7 @@ def pose_figures(
     keypoints = tuple(dict.fromkeys(name for trial in trials for name in trial.poses.keypoints))
     n_points = sum(found.n_views.values())
     figures: dict[str, Any] = {
-        "trials": [trial.name for trial in trials],
+        "trials": [trial.title for trial in trials],
         "units": units,
         "share_by_number_of_cameras": {
             str(n): found.n_views[n] / max(n_points, 1) for n in sorted(found.n_views)
@@ -100,18 +118,28 @@ def pose_figures(
             for name in keypoints
         },
         "limbs": {
-            f"{one} - {two}": {**_spread(found.lengths[one, two]), "rigid": limbs[one, two]}
-            for one, two in found.lengths
+            limb: {**_spread(lengths), "rigid": found.rigid[limb]} for limb, lengths in found.lengths.items()
         },
         "frame_offsets": found.offsets,
-        "swaps": [{"trial": trial.name, **swap} for trial in trials for swap in trial.swaps],
+        "swaps": [{"trial": trial.title, **swap} for trial in trials for swap in trial.swaps],
+        "exchanges": [
+            exchange
+            for trial in trials
+            for exchange in exchanges_of(trial.name, trial.cameras, trial.seen, table.reproj_error_threshold)
+        ],
+        "lasting_px": _median([found.lasting]),
+        "noise_px": _median([found.noise]),
     }
-    figures["words"] = _words(figures)
+    figures["words"] = [
+        *_words(figures),
+        *words_on_exchanges(figures["exchanges"], table.fix_swaps),
+        *words_on_lasting_errors(figures["lasting_px"], figures["noise_px"]),
+    ]
     figures["verdict"] = "good" if len(figures["words"]) == 1 else "doubtful"
     return figures
 
 
-def _collect(found: _Collected, trial: TrialPoses, limbs: Iterable[tuple[str, str]]) -> None:
+def _collect(found: _Collected, trial: TrialPoses, limbs: Mapping[tuple[str, str], bool]) -> None:
     poses, names = trial.poses, list(trial.poses.keypoints)
     world = poses.frame.to_world(poses.points)
     columns = [names.index(name) for name in trial.seen.keypoints if name in names]
@@ -130,10 +158,16 @@ def _collect(found: _Collected, trial: TrialPoses, limbs: Iterable[tuple[str, st
         tally = found.n_points.setdefault(name, [0, 0])
         tally[0] += int(present[:, column].sum())
         tally[1] += len(present)
-    for one, two in limbs:
+    for (one, two), rigid in limbs.items():
         if one in names and two in names:
             lengths = np.linalg.norm(world[:, names.index(one)] - world[:, names.index(two)], axis=1)
-            found.lengths.setdefault((one, two), []).append(lengths[np.isfinite(lengths)])
+            limb = f"{with_animal(trial.animal, one)} - {two}"
+            found.lengths.setdefault(limb, []).append(lengths[np.isfinite(lengths)])
+            found.rigid[limb] = rigid
+    for into, part in zip(
+        (found.lasting, found.noise), lasting_errors(trial.cameras, world[:, columns], pixels), strict=True
+    ):
+        into.append(part[np.isfinite(part)])
     for camera, values in _errors_without_each(trial.cameras, pixels).items():
         found.without.setdefault(camera, []).append(values)
     found.offsets.append(_offsets(trial))
@@ -160,7 +194,7 @@ def _offsets(trial: TrialPoses) -> dict[str, Any]:
     found = find_offsets(trial.cameras, trial.seen.points)
     totals = np.array(trial.frame_offsets) + found.offsets
     return {
-        "trial": trial.name,
+        "trial": trial.title,
         "believed": found.believed,
         "error_px": _number(found.error_px),
         "error_with_offsets_px": _number(found.best_px),

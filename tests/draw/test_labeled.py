@@ -8,7 +8,7 @@ import pytest
 from anipose.config import Labeling, Labeling3D
 from anipose.draw.labeled import label_trial
 from anipose.io.video import read_gray
-from anipose.poses import Frame3D, Poses2D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, Poses2D, Poses3D
 from films import N_FRAMES, SIZE, encode, number_of
 
 LATE = {"A": 0, "B": 5, "C": -4}
@@ -26,8 +26,8 @@ def label(folder: Path, **labeling: object) -> Path:
     film = folder / "combined.mp4"
     label_trial(
         videos,
-        dict.fromkeys(LATE, tracked),
-        Poses3D(("corner",), place, ones, 3 * ones, ones, Frame3D(), np.arange(n_frames)),
+        {camera: {UNNAMED: tracked} for camera in LATE},
+        {UNNAMED: Poses3D(("corner",), place, ones, 3 * ones, ones, Frame3D(), np.arange(n_frames))},
         None,
         film,
         film.with_suffix(".png"),

@@ -80,6 +80,16 @@ def test_an_animal_that_nobody_sees_for_a_while_gets_its_number_back() -> None:
     assert ((slots >= 0).any(axis=1).sum(axis=1)[200:400] == 1).all()
 
 
+@pytest.mark.parametrize(("n_cameras", "every"), [(2, 4), (4, 10)])
+def test_fast_animals(n_cameras: int, every: int) -> None:
+    """At ten frames per second they move by half of their size from frame to frame."""
+    scene = make_scene(2, n_cameras, n_frames=300 * every)
+    fast = Scene(scene.cameras, scene.truth[::every], scene.pixels[:, ::every], scene.animals[:, ::every])
+    slots = _matched(fast)
+    assert share_right(fast, slots) > 0.995
+    assert _share_assigned(fast, slots) > 0.99
+
+
 def test_more_instances_than_animals() -> None:
     """A false detection in one view is nobody."""
     scene = make_scene(2, 4, outliers=0.0, out_of_view=0.0, confused=0.0)

@@ -1,6 +1,6 @@
 """The labeled videos: of a view, of a trial in 3D, and of everything together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ from anipose.draw.panes import ScenePane, Style, VideoPane
 from anipose.draw.scene import View
 from anipose.draw.traces import TracePane
 from anipose.io.yuv import even
-from anipose.poses import Poses2D, Poses3D
+from anipose.poses import UNNAMED, Poses2D, Poses3D, side_by_side, side_by_side_3d
 
 # Curves below a combined video, if nothing is said.
 N_TRACES = 4
@@ -30,7 +30,7 @@ MARGIN = 1.1
 
 def label_view(
     video: Path | None,
-    poses: Mapping[str, Poses2D],
+    animals: Mapping[str, Mapping[str, Poses2D]],
     film: Path,
     still: Path,
     *,
@@ -41,11 +41,12 @@ def label_view(
 
     Args:
         video: the footage; without it the points are on a blank ground.
-        poses: what the points are called -> points.
+        animals: what the points are called -> animal -> points.
         threshold: points with a lower score are hollow.
     """
+    poses = {what: side_by_side(found) for what, found in animals.items()}
     footage = Footage.of(video, _size_of(list(poses.values())))
-    style = _style(labeling, threshold)
+    style = _style(labeling, threshold, [name for found in animals.values() for name in found])
     n_frames = max(footage.n_frames, *(points.n_frames for points in poses.values()))
     keypoints = tuple(dict.fromkeys(name for points in poses.values() for name in points.keypoints))
     size = even(footage.size)
@@ -62,7 +63,7 @@ def label_view(
 
 def label_scene(
     video: Path | None,
-    poses: Poses3D,
+    animals: Mapping[str, Poses3D],
     film: Path,
     still: Path,
     *,
@@ -75,10 +76,11 @@ def label_scene(
 
     Args:
         video: one that they were made of, for the frame rate; None if there is none.
+        animals: their poses.
         up: axis that points upwards.
     """
     clock = Footage.of(video)
-    style = _style(labeling, 0.0)
+    style, poses = _style(labeling, 0.0, animals), side_by_side_3d(animals)
     points = _by_frame(poses.points, poses.frame_numbers)
     size = even(labeling3d.size)
     lines, entries = [film.stem, f"3D, {units}"], style.entries(poses.keypoints)
@@ -92,8 +94,8 @@ def label_scene(
 
 def label_trial(
     videos: Mapping[str, Path | None],
-    poses_2d: Mapping[str, Poses2D],
-    poses_3d: Poses3D,
+    animals_2d: Mapping[str, Mapping[str, Poses2D]],
+    animals_3d: Mapping[str, Poses3D],
     angles: tuple[Mapping[str, NDArray[np.float64]], NDArray[np.int64]] | None,
     film: Path,
     still: Path,
@@ -110,12 +112,14 @@ def label_trial(
 
     Args:
         videos: camera -> footage, where there is some.
-        poses_2d: camera -> points, in the frames of its footage.
+        animals_2d: camera -> animal -> points, in the frames of its footage.
+        animals_3d: animal -> poses.
         frame_offsets: camera -> number of its frame that shows frame 0 of the trial, if that is not 0.
         angles: name -> (frame,), degrees; and the numbers of these frames; None: no curves.
         what: what the points are called.
     """
-    style = _style(labeling, threshold)
+    style, poses_3d = _style(labeling, threshold, animals_3d), side_by_side_3d(animals_3d)
+    poses_2d = {camera: side_by_side(animals) for camera, animals in animals_2d.items()}
     footage = {
         camera: Footage.of(videos.get(camera), _size_of([points])) for camera, points in poses_2d.items()
     }
@@ -171,9 +175,10 @@ def _legend_beside(
     return legends[best], layouts[best]
 
 
-def _style(labeling: Labeling, threshold: float) -> Style:
+def _style(labeling: Labeling, threshold: float, animals: Iterable[str]) -> Style:
     palette = tuple(_colour(text) for text in labeling.color) or PALETTE
-    return Style(labeling.scheme, palette, labeling.ignore, labeling.radius, threshold)
+    names = [name for name in dict.fromkeys(animals) if name != UNNAMED]
+    return Style(labeling.scheme, palette, labeling.ignore, labeling.radius, threshold, names)
 
 
 def _colour(text: str) -> Colour:

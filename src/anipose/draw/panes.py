@@ -16,7 +16,7 @@ from anipose.draw.pose_overlay import PoseOverlay, natural_radius
 from anipose.draw.scene import View, draw_scene
 from anipose.draw.text import put_text
 from anipose.io.yuv import Yuv, even
-from anipose.poses import Poses2D
+from anipose.poses import UNNAMED, Poses2D, with_animal
 
 BLANK: Colour = (52, 48, 45)
 
@@ -31,6 +31,7 @@ class Style:
         ignore: keypoints that are not drawn.
         radius_px: of a point in a video at its own size; None for what suits it.
         threshold: points with a lower score are hollow.
+        animals: names, if there are several: each is drawn in one colour.
     """
 
     scheme: Sequence[Sequence[str]]
@@ -38,20 +39,36 @@ class Style:
     ignore: Sequence[str] = ()
     radius_px: float | None = None
     threshold: float = 0.0
+    animals: Sequence[str] = ()
 
     def skeleton(self, keypoints: Sequence[str]) -> Skeleton:
         """The lines between these keypoints, without those to be ignored."""
         scheme = [[name for name in chain if name not in self.ignore] for chain in self.scheme]
-        return Skeleton.of(keypoints, scheme, self.palette)
+        if not self.animals:
+            return Skeleton.of(keypoints, scheme, self.palette)
+        chains, colours = [], []
+        for animal, colour in self._colours():
+            own = [[with_animal(animal, name) for name in chain] for chain in scheme]
+            # A point that is not on a line has the colour of its animal, too.
+            own += [[name] for name in keypoints if name.startswith(with_animal(animal, ""))]
+            chains += own
+            colours += [colour] * len(own)
+        return Skeleton.of(keypoints, chains, colours)
 
     def shown(self, keypoints: Sequence[str]) -> list[int]:
-        return [number for number, name in enumerate(keypoints) if name not in self.ignore]
+        ignored = {with_animal(animal, name) for animal in self.animals or [UNNAMED] for name in self.ignore}
+        return [number for number, name in enumerate(keypoints) if name not in ignored]
 
     def entries(self, keypoints: Sequence[str]) -> list[tuple[str, Colour]]:
-        """The legend: keypoints in the order of the chains, and their colours."""
+        """The legend: keypoints in the order of the chains, or animals, and their colours."""
+        if self.animals:
+            return self._colours()
         skeleton = self.skeleton(keypoints)
         order = dict.fromkeys([k for chain in skeleton.chains for k in chain] + self.shown(keypoints))
         return [(keypoints[k], skeleton.point_colours[k]) for k in order]
+
+    def _colours(self) -> list[tuple[str, Colour]]:
+        return [(name, self.palette[number % len(self.palette)]) for number, name in enumerate(self.animals)]
 
 
 class VideoPane:

@@ -39,8 +39,13 @@ DOUBTFUL = 0.1
 PATIENCE = 10
 # That animals continue from one passage to the next counts like their names in so many frames.
 CONTINUING_FRAMES = 10
+# Animals that move fast are not told apart by where they are as well as slow ones, but by their size or, if
+# that is more, so many steps from frame to frame.
+STEPS = 10.0
 # An animal that jumped farther than this part of its size was not matched rightly.
 JUMP = 0.35
+# Where animals are expected is not exact: an assignment has to fit so much better than the one before.
+CLEARLY_BETTER = 0.25
 # An animal is expected on the line between two places at most so many frames away.
 LONGEST_GAP = 10
 
@@ -119,7 +124,7 @@ def _follow(
     passage begins.
     """
     points = in_space(cameras, pixels, slots)
-    unit = body_size(points)
+    unit = max(body_size(points), STEPS * _step(points))
     orders = np.empty((len(slots), n_animals), dtype=np.int64)
     passages, certain = np.zeros(len(slots), dtype=np.int64), np.ones(len(slots), dtype=np.bool_)
     place = np.full((n_animals, *points.shape[2:]), np.nan)
@@ -188,6 +193,17 @@ def body_size(points: Float[Array, "frame animal keypoint 3"]) -> float:
     if not size > 0:
         size = 0.5 * _spread(points[:, :, :1].swapaxes(1, 2))
     return size if size > 0 else 1.0
+
+
+def _step(points: Float[Array, "frame animal keypoint 3"]) -> float:
+    """Median distance of animals from the nearest place of one in the frame before."""
+    steps = []
+    for part in (slice(start, start + FRAMES_AT_ONCE + 1) for start in range(0, len(points), FRAMES_AT_ONCE)):
+        now, before = points[part][1:, :, None], points[part][:-1, None]
+        steps.append(np.fmin.reduce(_low(np.linalg.norm(now - before, axis=-1)), axis=2).ravel())
+    known = np.concatenate(steps)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _spread(points: Float[Array, "frame group point 3"]) -> float:
@@ -263,8 +279,19 @@ def _reassigned(
         cost = _cost_of_projections(pixels[row, frames], weights[row, frames], projected, wrong_px)
         cost = np.where(possible[:, None], cost, 1.0)
         present = np.asarray((weights[row, frames] > 0).any(axis=-1))
-        result[frames, row] = assigned(cost, present, highest=MISFIT)
+        before, after = slots[frames, row], assigned(cost, present)
+        better = _total(cost, after) < _total(cost, before) - CLEARLY_BETTER
+        result[frames[better], row] = after[better]
     return result
+
+
+def _total(
+    cost: Float[Array, "frame instance animal"], chosen: Int[NDArray[np.int64], "frame animal"]
+) -> Float[Array, "frame"]:
+    """What an assignment costs; an animal without an instance costs as much as a misfit."""
+    costs = np.take_along_axis(cost, np.maximum(chosen, 0)[:, None], axis=1)[:, 0]
+    total: Array = np.where(chosen >= 0, costs, MISFIT).sum(axis=1)
+    return total
 
 
 def nearest_animals(

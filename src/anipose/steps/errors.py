@@ -12,6 +12,7 @@ from anipose.project import Project
 from anipose.session import Session, Trial, View, label_folder
 
 Cell = str | int | float | None
+DEFAULTS = config.Triangulation()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +80,12 @@ class SummarizeErrors(Job):
 
     def _rows(self, key: str) -> Iterator[dict[str, Cell]]:
         from anipose.accuracy import view_quality
+        from anipose.individuals import by_projection
         from anipose.io.calibration import read_calibration
         from anipose.io.filter_changes import read_changes
-        from anipose.io.poses_2d import read_poses_2d
-        from anipose.io.poses_3d import read_poses_3d
+        from anipose.io.poses_2d import read_animals_2d
+        from anipose.io.poses_3d import read_animals_3d
+        from anipose.poses import side_by_side, side_by_side_3d
         from anipose.recorded import recorded_cameras
 
         trial, _, camera = key.rpartition("/")
@@ -92,18 +95,24 @@ class SummarizeErrors(Job):
             cameras = read_calibration(calibration)
             if camera in cameras.names:
                 (lens,) = recorded_cameras(cameras.subset([camera]), {camera: self.cameras[key]})
-                poses_3d = read_poses_3d(in_space)
+                poses_3d = read_animals_3d(in_space)
         changes = self.changes.get(key)
-        tracked = read_poses_2d(self.tracked[key])
-        used = read_poses_2d(self.used[key]) if self.used[key].is_file() else tracked
+        tracked = read_animals_2d(self.tracked[key])
+        used = read_animals_2d(self.used[key]) if self.used[key].is_file() else tracked
+        used = {animal: found.advanced(self.cameras[key].frame_offset) for animal, found in used.items()}
+        corner = self.cameras[key].corner
+        if poses_3d and lens and len(used) > 1:
+            used = {animal: found.shifted(corner) for animal, found in used.items()}
+            used = by_projection(used, poses_3d, lens, threshold_px=DEFAULTS.reproj_error_threshold)
+            corner = (0.0, 0.0)
         quality = view_quality(
-            tracked,
-            used.advanced(self.cameras[key].frame_offset),
+            side_by_side(tracked),
+            side_by_side(used),
             read_changes(changes) if changes and changes.is_file() else (),
             score_threshold=self.score_thresholds[key],
-            poses_3d=poses_3d,
+            poses_3d=side_by_side_3d(poses_3d) if poses_3d else None,
             camera=lens,
-            offset_px=self.cameras[key].corner,
+            offset_px=corner,
         )
         for row in quality:
             yield {**_names(trial, self.project), "camera": camera, **row}
@@ -149,9 +158,7 @@ class TrackingErrors(Job):
                     trials[key] = trial
                     labels |= {f"{key}/{camera}": path for camera, path in found.items()}
                     cameras |= {
-                        f"{key}/{camera}": trial.views[camera].settings.only(
-                            "offset", "size", "frame_offset"
-                        )
+                        f"{key}/{camera}": trial.views[camera].settings.only("offset", "size", "frame_offset")
                         for camera in found
                     }
         if trials:

@@ -50,11 +50,11 @@ class _LabelView(Job):
 
     def run(self) -> None:
         from anipose.draw.labeled import label_view
-        from anipose.io.poses_2d import read_poses_2d
+        from anipose.io.poses_2d import read_animals_2d
 
         label_view(
             self.video,
-            {self.what: read_poses_2d(self.poses_2d)},
+            {self.what: read_animals_2d(self.poses_2d)},
             self.labeled,
             self.still,
             labeling=self.labeling,
@@ -135,11 +135,11 @@ class LabelFilterCompare(Job):
 
     def run(self) -> None:
         from anipose.draw.labeled import label_view
-        from anipose.io.poses_2d import read_poses_2d
+        from anipose.io.poses_2d import read_animals_2d
 
         label_view(
             self.video,
-            {"tracked": read_poses_2d(self.tracked), "filtered": read_poses_2d(self.filtered)},
+            {"tracked": read_animals_2d(self.tracked), "filtered": read_animals_2d(self.filtered)},
             self.compared,
             self.still,
             labeling=self.labeling,

@@ -57,15 +57,16 @@ class _LabelScene(Job):
 
     def run(self) -> None:
         from anipose.draw.labeled import label_scene
-        from anipose.io.poses_3d import read_poses_3d
+        from anipose.io.poses_3d import read_animals_3d
 
-        poses = read_poses_3d(self.poses_3d)
+        animals = read_animals_3d(self.poses_3d)
+        frame = next(iter(animals.values())).frame
         label_scene(
             self.video if self.video is not None and self.video.is_file() else None,
-            poses,
+            animals,
             self.labeled,
             self.still,
-            up=up_axis(self.labeling3d, self.triangulation, self.calibration, poses.frame.rotation),
+            up=up_axis(self.labeling3d, self.triangulation, self.calibration, frame.rotation),
             units=self.units,
             labeling=self.labeling,
             labeling3d=self.labeling3d,
@@ -134,24 +135,29 @@ class LabelCombined(Job):
                     triangulation=session.config.triangulation.only("score_threshold", "axes"),
                     units=session.config.calibration.units,
                     filtered=session.config.filter.enabled,
-                    cameras={c: view.settings.only("frame_offset") for c, view in trial.views.items()},
+                    cameras={
+                        c: view.settings.only("offset", "size", "frame_offset")
+                        for c, view in trial.views.items()
+                    },
                 )
 
     def run(self) -> None:
         from anipose.draw.labeled import label_trial
-        from anipose.io.poses_2d import read_poses_2d
-        from anipose.io.poses_3d import read_poses_3d
+        from anipose.io.poses_2d import read_animals_2d
+        from anipose.io.poses_3d import read_animals_3d
         from anipose.io.tables import read_angles
 
-        poses = read_poses_3d(self.poses_3d)
+        animals = read_animals_3d(self.poses_3d)
+        frame = next(iter(animals.values())).frame
+        views = {camera: read_animals_2d(path) for camera, path in self.poses_2d.items()}
         label_trial(
             self.videos,
-            {camera: read_poses_2d(path) for camera, path in self.poses_2d.items()},
-            poses,
+            views if len(animals) == 1 else self._named(views, animals),
+            animals,
             read_angles(self.angles) if self.angles is not None else None,
             self.combined,
             self.still,
-            up=up_axis(self.labeling3d, self.triangulation, self.calibration, poses.frame.rotation),
+            up=up_axis(self.labeling3d, self.triangulation, self.calibration, frame.rotation),
             units=self.units,
             what="filtered" if self.filtered else "tracked",
             labeling=self.labeling,
@@ -159,6 +165,28 @@ class LabelCombined(Job):
             threshold=self.triangulation.score_threshold,
             frame_offsets={name: camera.frame_offset for name, camera in self.cameras.items()},
         )
+
+    def _named(
+        self, views: Mapping[str, Mapping[str, Any]], animals: Mapping[str, Any]
+    ) -> dict[str, Mapping[str, Any]]:
+        """The points of each view with the animals called as in space, where the cameras are known."""
+        from anipose.individuals import by_projection
+        from anipose.io.calibration import read_calibration
+        from anipose.recorded import recorded_cameras
+
+        if not self.calibration.is_file():
+            return dict(views)
+        threshold = self.triangulation.reproj_error_threshold
+        named = dict(views)
+        for camera in recorded_cameras(read_calibration(self.calibration), self.cameras):
+            if camera.name in views:
+                (x, y), late = self.cameras[camera.name].corner, self.cameras[camera.name].frame_offset
+                view = {n: poses.shifted((x, y)).advanced(late) for n, poses in views[camera.name].items()}
+                found = by_projection(view, animals, camera, threshold_px=threshold)
+                named[camera.name] = {
+                    name: poses.advanced(-late).shifted((-x, -y)) for name, poses in found.items()
+                }
+        return named
 
 
 def up_axis(

@@ -74,12 +74,13 @@ class Report3D(Job):
         import json
 
         from anipose.draw.pose_page import pose_page
+        from anipose.individuals import seen_again
         from anipose.io.calibration import read_calibration
         from anipose.io.files import write_text
-        from anipose.io.poses_3d import read_poses_3d
-        from anipose.io.views import read_candidates
+        from anipose.io.poses_3d import read_animals_3d
+        from anipose.io.views import read_animal_views
         from anipose.pose_figures import TrialPoses, pose_figures
-        from anipose.reconstruction import consistent, put_right
+        from anipose.reconstruction import put_right
         from anipose.recorded import recorded_cameras
 
         calibrated = recorded_cameras(read_calibration(self.calibration), self.cameras)
@@ -93,22 +94,24 @@ class Report3D(Job):
             if len(files) < 2:
                 continue
             cameras = calibrated.subset(list(files))
-            seen = consistent(cameras, read_candidates(files, self.cameras), self.triangulation)
-            seen = seen.above(self.triangulation.score_threshold)
-            right, swaps = put_right(cameras, seen, self.triangulation)
-            trials.append(
-                TrialPoses(
-                    name,
-                    cameras,
-                    right,
-                    read_poses_3d(path),
-                    tuple(self.cameras[camera].frame_offset for camera in seen.cameras),
-                    tuple(asdict(swap) for swap in swaps),
+            views, poses = read_animal_views(files, self.cameras), read_animals_3d(path)
+            for animal, seen in seen_again(cameras, views, poses, self.triangulation).items():
+                good = seen.above(self.triangulation.score_threshold)
+                right, swaps = put_right(cameras, good, self.triangulation)
+                trials.append(
+                    TrialPoses(
+                        name,
+                        cameras,
+                        right,
+                        poses[animal],
+                        tuple(self.cameras[camera].frame_offset for camera in seen.cameras),
+                        tuple(asdict(swap) for swap in swaps),
+                        animal,
+                    )
                 )
-            )
         if not trials:
             raise PoseError(f"no 3D poses have been made yet for {self.page}; run: anipose triangulate")
-        found = pose_figures(trials, self._limbs(), self.units)
+        found = pose_figures(trials, self._limbs(), self.units, self.triangulation)
         write_text(self.figures, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
         write_text(self.page, pose_page(found))
 

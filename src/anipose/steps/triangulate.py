@@ -86,12 +86,12 @@ class Triangulate(Job):
                 )
 
     def run(self) -> None:
+        from anipose.individuals import animals_in_views, reconstruct_animals
         from anipose.io.calibration import read_calibration
         from anipose.io.limb_lengths import read_limb_lengths
-        from anipose.io.movement import write_companion
-        from anipose.io.poses_3d import write_poses_3d
-        from anipose.io.views import read_candidates
-        from anipose.reconstruction import consistent, reconstruct
+        from anipose.io.movement import Described3D, write_animals_companion
+        from anipose.io.poses_3d import write_animals_3d
+        from anipose.io.views import read_animal_views
         from anipose.recorded import recorded_cameras
         from anipose.trial_checks import (
             common_rate,
@@ -106,14 +106,15 @@ class Triangulate(Job):
         trial = self.poses_3d.stem
         names = usable_cameras(trial, tuple(self.poses_2d), calibrated.names, self.calibration)
         tell_sizes(self.videos, self.cameras, {camera.name: camera.size for camera in calibrated})
-        views = read_candidates({name: self.poses_2d[name] for name in names}, self.cameras)
-        tell_lengths(trial, {name: found[0].n_frames for name, found in views.items()})
-        tell_keypoints(trial, {name: found[0].keypoints for name, found in views.items()})
+        views = read_animal_views({name: self.poses_2d[name] for name in names}, self.cameras)
+        first = {name: next(iter(animals.values()))[0] for name, animals in views.items()}
+        tell_lengths(trial, {name: poses.n_frames for name, poses in first.items()})
+        tell_keypoints(trial, {name: poses.keypoints for name, poses in first.items()})
         cameras = calibrated.subset(names)
-        seen = consistent(cameras, views, self.triangulation)
+        seen = animals_in_views(cameras, views, self.triangulation)
         known = self.limb_lengths is not None and self.limb_lengths.is_file()
         lengths = read_limb_lengths(self.limb_lengths) if self.limb_lengths and known else None
-        found = reconstruct(
+        found = reconstruct_animals(
             cameras,
             seen,
             self.triangulation,
@@ -121,16 +122,18 @@ class Triangulate(Job):
             lengths=lengths,
             uncertainty=known_uncertainty(trial, self.uncertainty, cameras),
         )
-        write_poses_3d(self.poses_3d, found.poses)
+        write_animals_3d(self.poses_3d, {animal: one.poses for animal, one in found.items()})
         if self.companion is not None:
-            write_companion(
+            described = {
+                animal: Described3D(one.poses, one.cameras_used, one.covariances)
+                for animal, one in found.items()
+            }
+            write_animals_companion(
                 self.companion,
-                found.poses,
+                described,
                 fps=self.fps or common_rate(trial, self.videos),
                 unit=self.units,
                 cameras=names,
-                cameras_used=found.cameras_used,
-                covariances=found.covariances,
             )
 
 

@@ -1,0 +1,236 @@
+"""Experiments with several animals, from the trackers' files to reports and videos."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from anipose.arrays import NDArray
+from anipose.io.poses_2d import read_animals_2d, write_animals_2d
+from anipose.io.poses_3d import read_animals_3d
+from anipose.io.tables import read_angles
+from herds import KEYPOINTS, NAMES, Herd, make_herd
+from projects import CONFIG, anipose
+
+LINES = '[labeling]\nscheme = [["hip", "knee", "foot", "toe"]]\n'
+EVERYTHING = f"{CONFIG}\n[filter]\nenabled = true\n[filter3d]\nenabled = true\n{LINES}"
+
+
+def _run(root: Path, *words: str) -> str:
+    process = anipose(root, *words, "--jobs", "1")
+    assert process.returncode == 0, process.stdout
+    return process.stdout
+
+
+def _errors(herd: Herd, folder: str = "pose-3d") -> dict[str, NDArray[np.float64]]:
+    """Distances (frame, keypoint) from the truth, in mm; the first camera has the names of the truth."""
+    found = read_animals_3d(herd.root / "session1" / folder / "t.csv")
+    return {
+        name: np.linalg.norm(
+            poses.frame.to_world(poses.points) - herd.truth[:, NAMES.index(name), : len(poses.keypoints)],
+            axis=-1,
+        )
+        for name, poses in found.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def herd(tmp_path_factory: pytest.TempPathFactory) -> Herd:
+    """Two animals with filters, angles, and every table."""
+    made = make_herd(tmp_path_factory.mktemp("herd") / "h", config=EVERYTHING, n_frames=60)
+    _run(made.root, "run-data")
+    _run(made.root, "project-2d")
+    _run(made.root, "summarize")
+    return made
+
+
+@pytest.mark.parametrize("n_animals", [2, 3])
+def test_every_animal_gets_its_own_track(tmp_path: Path, n_animals: int) -> None:
+    """0.5 px are 0.3 mm at 600 mm with a focal length of 1100 px; legs are 15 mm or more apart."""
+    made = make_herd(tmp_path / "h", n_animals=n_animals)
+    _run(made.root, "triangulate")
+    errors = _errors(made)
+    assert list(errors) == list(NAMES[:n_animals])
+    for name in errors:
+        assert np.mean(errors[name] < 3) > 0.995
+        assert np.nanmean(errors[name]) < 0.6
+
+
+def test_layout_of_the_table(herd: Herd) -> None:
+    table = pd.read_csv(herd.root / "session1" / "pose-3d" / "t.csv", header=[0, 1])
+    anna = table["anna"]
+    assert list(anna.columns[:6]) == [f"hip_{part}" for part in ("x", "y", "z", "error", "ncams", "score")]
+    assert list(anna.columns[-2:]) == ["center_2", "fnum"]
+    assert anna["fnum"].tolist() == list(range(60))
+    assert table["berta"]["M_00"].equals(anna["M_00"])
+
+
+def test_the_table_of_one_animal_is_that_of_a_file_of_its_own(herd: Herd, tmp_path: Path) -> None:
+    path = herd.root / "session1" / "pose-3d" / "t.csv"
+    pd.read_csv(path, header=[0, 1])["berta"].to_csv(tmp_path / "berta.csv", index=False)
+    (alone,) = read_animals_3d(tmp_path / "berta.csv").values()
+    np.testing.assert_array_equal(alone.points, read_animals_3d(path)["berta"].points)
+
+
+def test_filters_work_on_each_animal(herd: Herd) -> None:
+    filtered = read_animals_2d(herd.root / "session1" / "pose-2d-filtered" / "t-cam0.h5")
+    assert list(filtered) == ["anna", "berta"]
+    changes = json.loads((herd.root / "session1" / "pose-2d-filtered" / "t-cam0.changes.json").read_text())
+    assert "berta knee" in json.dumps(changes)
+    for values in _errors(herd, "pose-3d-filtered").values():
+        assert np.nanmedian(values) < 1
+
+
+def test_angles_of_each_animal(herd: Herd) -> None:
+    angles, frames = read_angles(herd.root / "session1" / "angles" / "t.csv")
+    assert list(angles) == ["anna knee", "berta knee"]
+    assert len(frames) == 60
+    assert np.nanmedian(angles["anna knee"]) == pytest.approx(90, abs=1)
+
+
+def test_companions_have_a_dimension_of_individuals(herd: Herd) -> None:
+    xr = pytest.importorskip("xarray")
+    pytest.importorskip("netCDF4")
+    with xr.open_dataset(herd.root / "session1" / "pose-3d" / "t.nc") as data:
+        assert data.position.dims == ("time", "space", "keypoints", "individuals")
+        assert data.individuals.values.tolist() == ["anna", "berta"]
+        assert data.position_covariance.sizes["individuals"] == 2
+
+
+def test_projections_of_each_animal(herd: Herd) -> None:
+    projected = read_animals_2d(herd.root / "session1" / "pose-2d-proj" / "t-cam0.h5")
+    assert list(projected) == ["anna", "berta"]
+    tracked = read_animals_2d(herd.root / "session1" / "pose-2d" / "t-cam0.h5")
+    distance = np.linalg.norm(projected["anna"].points - tracked["anna"].points, axis=-1)
+    assert np.nanmedian(distance) < 1
+
+
+def test_summaries(herd: Herd) -> None:
+    summaries = herd.root / "summaries"
+    table = pd.read_csv(summaries / "pose_3d.csv", header=[0, 1])
+    assert {"anna", "berta", "folder_1", "project"} <= set(table.columns.get_level_values(0))
+    angles = pd.read_csv(summaries / "angles.csv", header=[0, 1])
+    assert list(angles.columns[:4]) == [(name, part) for name in NAMES[:2] for part in ("knee", "fnum")]
+    points = pd.read_hdf(summaries / "pose_2d.h5")
+    assert list(points.columns.names) == ["individuals", "bodyparts", "coords"]
+    errors = pd.read_csv(summaries / "errors.csv")
+    assert set(errors["keypoint"]) == {f"{name} {point}" for name in NAMES[:2] for point in KEYPOINTS}
+    assert errors["reprojection_median_px"].max() < 1.5
+
+
+def test_report(herd: Herd) -> None:
+    found = json.loads((herd.root / "session1" / "pose-3d" / "report.json").read_text())
+    assert found["trials"] == ["t, anna", "t, berta"]
+    assert found["error_px"]["all"] < 1.5
+    assert found["limbs"]["berta foot - toe"]["variation_percent"] < 5
+
+
+def test_mixed_summaries(tmp_path: Path) -> None:
+    """One trial has one animal, another has two."""
+    made = make_herd(tmp_path / "h", n_frames=30)
+    folder = made.root / "session1" / "pose-2d"
+    for path in sorted(folder.glob("t-*.h5")):
+        alone = read_animals_2d(path)["anna"]
+        write_animals_2d(folder / path.name.replace("t-", "u-"), {"": alone})
+    _run(made.root, "run-data")
+    table = pd.read_csv(made.root / "summaries" / "pose_3d.csv", header=[0, 1])
+    names = table.columns.get_level_values(0)
+    assert {"anna", "berta"} <= set(names)
+    of_trial = table[("filename", table["filename"].columns[0])]
+    assert table["anna"]["fnum"].notna().equals(of_trial == "t")
+
+
+def test_corners_that_are_there_but_once(tmp_path: Path) -> None:
+    """DeepLabCut's "single": known in every camera, and never confused."""
+    made = make_herd(tmp_path / "h", corner=True, n_frames=40)
+    _run(made.root, "run-data")
+    found = read_animals_3d(made.root / "session1" / "pose-3d" / "t.csv")
+    assert list(found) == ["anna", "berta", "single"]
+    corner = found["single"].frame.to_world(found["single"].points)[:, 0]
+    np.testing.assert_allclose(corner, np.tile([100, 100, 0], (40, 1)), atol=1e-6)
+    angles, _ = read_angles(made.root / "session1" / "angles" / "t.csv")
+    assert list(angles) == ["anna knee", "berta knee"]
+
+
+def test_smooth_trajectories(tmp_path: Path) -> None:
+    settings = 'optim = true\nconstraints = [["hip", "knee"], ["foot", "toe"]]\n[angles]'
+    made = make_herd(tmp_path / "h", config=CONFIG.replace("[angles]", settings), n_frames=60)
+    _run(made.root, "triangulate")
+    for values in _errors(made).values():
+        assert np.nanmean(values) < 0.6
+
+
+def test_sleap_tracks_of_other_names_in_each_camera(tmp_path: Path) -> None:
+    """A track is lost and found again under another name; names are those of the first camera."""
+    made = make_herd(tmp_path / "h", confused=0.0, n_frames=60)
+    for number, path in enumerate(sorted((made.root / "session1" / "pose-2d").glob("*.h5"))):
+        one, two = (poses.points for poses in read_animals_2d(path).values())
+        nothing = np.full_like(one, np.nan)
+        half = np.where((np.arange(60) < 30 + number)[:, None, None], one, nothing)
+        rest = np.where(np.isnan(half), one, nothing)
+        with h5py.File(path, "w") as file:
+            file["tracks"] = np.stack([half, two, rest]).transpose(0, 3, 2, 1)
+            file["node_names"] = list(KEYPOINTS)
+            file["track_names"] = [f"track_{n}{number}" for n in range(3)]
+    _run(made.root, "triangulate")
+    found = read_animals_3d(made.root / "session1" / "pose-3d" / "t.csv")
+    assert list(found) == ["track_00", "track_10"]
+    for place, poses in enumerate(found.values()):
+        distance = np.linalg.norm(poses.frame.to_world(poses.points) - made.truth[:, place], axis=-1)
+        assert distance.max() < 3
+
+
+class TestBadInput:
+    def test_a_camera_that_tracks_one_animal_only(self, tmp_path: Path) -> None:
+        made = make_herd(tmp_path / "h", confused=0.0, n_frames=40)
+        path = made.root / "session1" / "pose-2d" / "t-cam1.h5"
+        write_animals_2d(path, {"": read_animals_2d(path)["anna"]})
+        _run(made.root, "run-data")
+        assert list(_errors(made)) == ["anna", "berta"]
+        assert max(np.nanmedian(values) for values in _errors(made).values()) < 1
+
+    def test_other_names_and_numbers_of_animals(self, tmp_path: Path) -> None:
+        """The third camera has a third, empty animal and calls them otherwise."""
+        made = make_herd(tmp_path / "h", confused=0.0, n_frames=40)
+        path = made.root / "session1" / "pose-2d" / "t-cam2.h5"
+        dora, emma = read_animals_2d(path).values()
+        ghost = type(dora)(KEYPOINTS, np.full_like(dora.points, np.nan), np.full_like(dora.scores, np.nan))
+        write_animals_2d(path, {"ghost": ghost, "dora": dora, "emma": emma})
+        _run(made.root, "triangulate")
+        errors = _errors(made)
+        assert list(errors) == ["anna", "berta"]
+        assert max(np.nanmedian(values) for values in errors.values()) < 1
+
+    @pytest.mark.parametrize("kept", [0, 1])
+    def test_nothing_or_one_view_only(self, tmp_path: Path, kept: int) -> None:
+        made = make_herd(tmp_path / "h", n_frames=20)
+        for path in sorted((made.root / "session1" / "pose-2d").glob("*.h5"))[kept:]:
+            animals = read_animals_2d(path)
+            for poses in animals.values():
+                poses.points[:], poses.scores[:] = np.nan, np.nan
+            write_animals_2d(path, animals)
+        output = _run(made.root, "run-data")
+        assert "no keypoint is seen by two cameras" in output
+        assert all(np.isnan(values).all() for values in _errors(made).values())
+
+    def test_keypoints_that_no_animal_has(self, tmp_path: Path) -> None:
+        made = make_herd(
+            tmp_path / "h", config=CONFIG.replace('"knee", "foot"]', '"knee", "paw"]'), n_frames=20
+        )
+        process = anipose(made.root, "run-data", "--jobs", "1")
+        assert process.returncode == 1
+        assert "paw" in process.stdout
+        assert "Traceback" not in process.stdout
+
+    def test_other_keypoints_in_each_camera(self, tmp_path: Path) -> None:
+        made = make_herd(tmp_path / "h", confused=0.0, n_frames=20)
+        path = made.root / "session1" / "pose-2d" / "t-cam0.h5"
+        animals = {
+            name: type(poses)(("toe_left",), poses.points[:, 3:], poses.scores[:, 3:])
+            for name, poses in read_animals_2d(path).items()
+        }
+        write_animals_2d(path, animals)
+        assert "toe_left" in _run(made.root, "triangulate")
