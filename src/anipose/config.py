@@ -138,7 +138,8 @@ class ManualVerification(Table):
 
     manually_verify: Switch = False
     """Write a picture of every detected calibration board into the folder `calibration/boards`. Delete those
-    that are wrong and calibrate again: the boards in them are not used."""
+    that are wrong and calibrate again: the boards in them are not used. The choice holds, also when this is
+    turned off, until the folder is deleted."""
 
 
 class Filter(Table):

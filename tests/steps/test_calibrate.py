@@ -148,6 +148,8 @@ def test_deleted_pictures_reject_their_frames(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stdout
     figures = json.loads((calibration_of(root) / "report.json").read_text())
     assert [camera["views"] for camera in figures["cameras"].values()] == [11, 12]
+    config.write_text(config.read_text().replace("manually_verify = true", "manually_verify = false"))
+    assert "calibration.toml" not in anipose(root, "calibrate", "--jobs", "1").stdout  # the choice holds
 
 
 def test_errors_of_every_corner_and_frame(tmp_path: Path) -> None:

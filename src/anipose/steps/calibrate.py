@@ -200,9 +200,10 @@ class Calibrate(Job):
 
 
 def rejected_boards(calibration: CalibrationFolder) -> dict[str, tuple[int, ...]]:
-    """Frames of each video whose picture the user has deleted; see `manual_verification`."""
-    if not calibration.config.manual_verification.manually_verify:
-        return {}
+    """Frames of each video whose picture the user has deleted; see `manual_verification`.
+
+    The choice holds as long as the list of the pictures is there, also when no more are written.
+    """
     found = {}
     for video in calibration.videos:
         listed = calibration.board_picture_list(video)
