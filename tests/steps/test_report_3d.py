@@ -137,6 +137,33 @@ def test_exchanged_keypoints_are_put_right_and_listed(tmp_path: Path) -> None:
     assert np.nanmedian(np.linalg.norm(found.points - truth, axis=-1)) < 0.5
 
 
+def test_exchanged_keypoints_that_nobody_named_are_told_with_the_line_to_paste(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = tmp_path / "s" / "pose-2d" / "t-cam2.h5"
+    poses = read_poses_2d(path)
+    points = poses.points.copy()
+    b, c = KEYPOINTS.index("b"), KEYPOINTS.index("c")
+    points[50:90, [b, c]] = points[50:90, [c, b]]
+    write_poses_2d(path, replace(poses, points=points))
+    words = " ".join(report(tmp_path)["words"])
+    assert "b and c look exchanged in camera cam2 (" in words
+    line = 'fix_swaps = [["b", "c"]]'
+    assert line in words
+    (tmp_path / "s" / "config.toml").write_text(f"[triangulation]\n{line}\n")
+    assert "look exchanged" not in " ".join(report(tmp_path)["words"])
+
+
+def test_views_that_contradict_each_other_for_good_are_no_noise(tmp_path: Path) -> None:
+    make(tmp_path)
+    rng = np.random.default_rng(0)
+    for path in sorted((tmp_path / "s" / "pose-2d").glob("*.h5")):
+        poses = read_poses_2d(path)
+        write_poses_2d(path, replace(poses, points=poses.points + rng.normal(0, 4, (len(KEYPOINTS), 2))))
+    figures = report(tmp_path)
+    assert figures["lasting_px"] > 3 * figures["noise_px"]
+    assert "px that stay the same over time, more than their noise" in " ".join(figures["words"])
+
+
 def test_swaps_of_unknown_keypoints_are_refused(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "s" / "config.toml").write_text('[triangulation]\nfix_swaps = [["b", "x"]]\n')
