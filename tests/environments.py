@@ -103,7 +103,8 @@ PEER = Environment(
 
 DEEPLABCUT = Environment(
     "deeplabcut",
-    # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost; onnx exports networks.
+    # torchvision 0.28 is made for torch 2.13; with filterpy 2.0 all tracks of several animals are lost;
+    # onnx is for exporting networks.
     ("torch==2.13.0", "torchvision==0.28.0", "deeplabcut==3.0.2", "filterpy==1.4.5", "onnx==1.23.2"),
 )
 

@@ -59,7 +59,7 @@ def test_autoencoder_of_points_leaves_keypoints_it_does_not_know() -> None:
     nothing = Network(np.zeros((12, 1)), np.zeros(1), np.zeros((1, 8)), np.zeros(8))
     model = PointAutoencoder(tuple("abcd"), nothing, np.zeros(4))
     points = np.zeros((1, 5, 1, 2))
-    points[0, :, 0] = [[0, 0], [10, 0], [0, 10], [10, 10], [900, 900]]
+    points[0, :, 0] = [[0, 0], [10, 0], [0, 10], [40, 40], [900, 900]]
     tracked = Candidates2D(tuple("abcdz"), points, np.array([[[0.9], [0.9], [0.9], [0.01], [0.9]]]))
     poses, _ = repair(tracked, Filter(type=("autoencoder_points",)), Autoencoders(points=model))
     np.testing.assert_array_equal(poses.points[0, [0, 1, 2, 4]], points[0, [0, 1, 2, 4], 0])

@@ -65,6 +65,10 @@ class Project:
         """A picture of the calibration board."""
         return self.board_print.with_suffix(".png")
 
+    def exported_network(self, model_folder: Path) -> Path:
+        """The network of a model folder, as a file that runs without the program it was trained with."""
+        return self.root / "exported-networks" / f"{model_folder.name}.onnx"
+
     @cached_property
     def calibrations(self) -> tuple[CalibrationFolder, ...]:
         """The calibrations of the sessions to work on, each once."""

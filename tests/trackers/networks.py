@@ -1,9 +1,10 @@
-"""DeepLabCut networks that are trained from scratch, and kept until the recipe changes."""
+"""Networks that are trained from scratch, and kept until the recipe changes; and what to track with them."""
 
 import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,42 @@ import environments
 from anipose.demo.animal import KEYPOINTS, Walk, walk
 from anipose.demo.render import film
 from anipose.demo.rig import make_rig
+from anipose.geometry.cameras import Cameras
 from anipose.io.video import read_bgr
+from anipose.io.video_writer import VideoWriter
 from anipose.poses import Poses2D
 from anipose.trackers.workers import serve
 
-_TRAIN = Path(__file__).parent / "train_deeplabcut.py"
+_HERE = Path(__file__).parent
 N_WALKS, MIDDLE = 20, 30
-LIZARD_EPOCHS, MOUSE_EPOCHS = 40, 60
+LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS = 40, 60, 50
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How networks are trained.
+
+    Attributes:
+        script: in this folder.
+        environment: that it runs in.
+    """
+
+    script: str
+    environment: environments.Environment
+
+
+DEEPLABCUT = Recipe("train_deeplabcut.py", environments.DEEPLABCUT)
+SLEAP = Recipe("train_sleap.py", environments.SLEAP)
 
 
 def lizard_network(temporary: Path) -> Path:
     """A network for the animal of the demo; the labelled frames are rendered, so the labels are exact."""
-    return _trained("lizard", temporary, _render(temporary))
+    return _trained("lizard", DEEPLABCUT, temporary, _render(temporary, LIZARD_EPOCHS))
+
+
+def sleap_network(temporary: Path) -> Path:
+    """The same, of SLEAP."""
+    return _trained("sleap", SLEAP, temporary, _render(temporary, SLEAP_EPOCHS))
 
 
 def mouse_network(temporary: Path, video: Path, known: Poses2D, held_out: Sequence[int]) -> Path:
@@ -38,31 +63,44 @@ def mouse_network(temporary: Path, video: Path, known: Poses2D, held_out: Sequen
             images[name] = [point if np.isfinite(point).all() else None for point in known.points[number]]
             images[name] = [None if point is None else point.tolist() for point in images[name]]
     labels = {"epochs": MOUSE_EPOCHS, "keypoints": known.keypoints, "images": images}
-    return _trained("mouse", temporary, json.dumps(labels))
+    return _trained("mouse", DEEPLABCUT, temporary, json.dumps(labels))
 
 
-def _trained(name: str, temporary: Path, labels: str) -> Path:
-    """The folder of a DeepLabCut project.
+def film_walk(session: Path, n_frames: int) -> tuple[Cameras, Walk]:
+    """Videos of a walk that no network has seen, in all cameras, and what is to be found in them."""
+    rig, animal = make_rig(), walk(n_frames, 60.0, np.random.default_rng(7))
+    for camera in rig:
+        video = session / "videos-raw" / f"walk-cam{camera.name}.mp4"
+        with VideoWriter(video, 60, camera.size, crf=15) as writer:
+            for image in film(camera, animal, np.random.default_rng(8)):
+                writer.write(image)
+    return rig, animal
+
+
+def _trained(name: str, recipe: Recipe, temporary: Path, labels: str) -> Path:
+    """The folder of the project, or of the network, that a recipe makes.
 
     Args:
         name: for people.
+        recipe: the script and its environment.
         temporary: a folder with the labelled images.
-        labels: as `train_deeplabcut.py` reads them.
+        labels: as the script reads them.
     """
     (temporary / "labels.json").write_text(labels)
-    recipe = [_TRAIN.read_bytes(), labels.encode(), repr(environments.DEEPLABCUT).encode()]
-    recipe += [path.read_bytes() for path in sorted(temporary.glob("*.png"))]
-    key = hashlib.sha256(b"".join(recipe)).hexdigest()[:12]
+    script = _HERE / recipe.script
+    parts = [script.read_bytes(), labels.encode(), repr(recipe.environment).encode()]
+    parts += [path.read_bytes() for path in sorted(temporary.glob("*.png"))]
+    key = hashlib.sha256(b"".join(parts)).hexdigest()[:12]
     folder = environments.cache_folder() / f"{name}-network-{key}"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(temporary, folder)
-        environments.DEEPLABCUT.run(_TRAIN, folder, Path(serve.__file__).parent)
+        recipe.environment.run(script, folder, Path(serve.__file__).parent)
         (folder / "complete").touch()
     return folder / "project"
 
 
-def _render(folder: Path) -> str:
+def _render(folder: Path, epochs: int) -> str:
     """Frames of many walks in all cameras, and their labels."""
     images: dict[str, list[list[float]]] = {}
     for number in range(N_WALKS):
@@ -74,4 +112,4 @@ def _render(folder: Path) -> str:
             name = f"img{len(images):04d}.png"
             cv2.imwrite(str(folder / name), next(film(camera, still, rng)))
             images[name] = np.round(camera.project(still.keypoints[0]), 3).tolist()
-    return json.dumps({"epochs": LIZARD_EPOCHS, "keypoints": KEYPOINTS, "images": images})
+    return json.dumps({"epochs": epochs, "keypoints": KEYPOINTS, "images": images})

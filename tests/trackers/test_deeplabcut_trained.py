@@ -11,17 +11,15 @@ import numpy as np
 import pytest
 
 import environments
-from anipose.demo.animal import KEYPOINTS, walk
-from anipose.demo.render import film
+from anipose.demo.animal import KEYPOINTS
 from anipose.demo.rig import make_rig
 from anipose.io.calibration import write_calibration
 from anipose.io.poses_2d import read_poses_2d
 from anipose.io.poses_3d import read_poses_3d
-from anipose.io.video_writer import VideoWriter
 from projects import anipose, made
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import lizard_network, mouse_network
+from networks import film_walk, lizard_network, mouse_network
 
 pytestmark = pytest.mark.slow
 
@@ -48,16 +46,11 @@ def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
     """A walk that the network has not seen; a broken video fails alone; the second run does nothing."""
     python = environments.DEEPLABCUT.python()
     (tmp_path / "config.toml").write_text(CONFIG.format(model=network, python=python))
-    rig, animal = make_rig(), walk(N_FRAMES, 60.0, np.random.default_rng(7))
+    rig, animal = film_walk(tmp_path / "mouse", N_FRAMES)
     write_calibration(tmp_path / "calibration" / "calibration.toml", rig)
-    videos = tmp_path / "mouse" / "videos-raw"
-    for camera in rig:
-        with VideoWriter(videos / f"walk-cam{camera.name}.mp4", 60, camera.size, crf=15) as writer:
-            for image in film(camera, animal, np.random.default_rng(8)):
-                writer.write(image)
     broken = tmp_path / "broken" / "videos-raw" / "walk-camA.mp4"
     broken.parent.mkdir(parents=True)
-    whole = (videos / "walk-camA.mp4").read_bytes()
+    whole = (tmp_path / "mouse" / "videos-raw" / "walk-camA.mp4").read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
 
     first = anipose(tmp_path, "analyze", "--jobs", "1")
@@ -83,6 +76,34 @@ def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
     # 3 px at 270 mm and a focal length of 900 px are 0.9 mm.
     assert np.nanmedian(error) < 0.9
     assert np.isfinite(error).mean() > 0.9
+
+
+def test_exported_it_finds_the_same_without_deeplabcut(network: Path, tmp_path: Path) -> None:
+    """`export-model`, then the ONNX file beside the project, on the same videos."""
+    python = environments.DEEPLABCUT.python()
+    config = CONFIG.format(model=network, python=python)
+    film_walk(tmp_path / "lizard", N_FRAMES // 3)
+    (tmp_path / "config.toml").write_text(config)
+    result = anipose(tmp_path, "export-model", "--jobs", "1")
+    assert result.returncode == 0, result.stdout
+    assert made(result.stdout) == {"exported-networks/project.onnx"}
+    assert made(anipose(tmp_path, "export-model", "--jobs", "1").stdout) == set()
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert result.returncode == 0, result.stdout
+    by_deeplabcut = {path.name: read_poses_2d(path) for path in (tmp_path / "lizard" / "pose-2d").iterdir()}
+
+    onnx = 'model_type = "onnx"\nmodel_folder = "exported-networks"\n[tracker]\ndevice = "cpu"\n'
+    (tmp_path / "config.toml").write_text(onnx)
+    result = anipose(tmp_path, "analyze", "--jobs", "1", "--force")
+    assert len(made(result.stdout)) == len(by_deeplabcut) == len(make_rig())
+    for name, expected in by_deeplabcut.items():
+        poses = read_poses_2d(tmp_path / "lizard" / "pose-2d" / name)
+        assert poses.keypoints == expected.keypoints
+        # Both see the same pictures but for how colours of the video are rounded: 1 of 255.
+        distance = np.linalg.norm(poses.points - expected.points, axis=-1)
+        assert np.percentile(distance[expected.scores >= 0.3], 99) < 0.5
+        assert np.median(distance) < 0.05
+        np.testing.assert_allclose(poses.scores, expected.scores, atol=0.1)
 
 
 def test_a_real_mouse(shared_data: Path, tmp_path: Path) -> None:

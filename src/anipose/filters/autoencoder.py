@@ -26,6 +26,8 @@ MISLED = 0.15
 HIDDEN, MISPLACED = 0.25, 0.1
 FEWEST_FOR_POINTS = 3
 HELD_BACK = 0.15
+# Each frame that is held back is tried so often, with other keypoints hidden.
+TRIALS = 10
 # Frames that are worked on at once; bounds the memory.
 FRAMES_AT_ONCE = 4096
 
@@ -124,7 +126,8 @@ class PointAutoencoder:
         keypoints: names, in the order of the inputs.
         network: points and which of them are known, to points.
         uncertainty: (keypoint,), how far 90 % of the frames that were held back from training are from where
-            the network expects them, as a part of the size of the frame (see `_place`).
+            the network expects them, as a part of the size of the frame (see `_place`); a foot that can be
+            anywhere about the body has a large one.
     """
 
     keypoints: tuple[str, ...]
@@ -138,10 +141,14 @@ class PointAutoencoder:
         points: Float[Array, "frame keypoint 2"],
         rng: np.random.Generator,
     ) -> Self:
-        """Learn from labelled frames, turned by any angle; by squared errors."""
-        points = rng.permutation(points[np.isfinite(points).all(axis=-1).sum(axis=1) >= FEWEST_FOR_POINTS])
+        """Learn from labelled frames, turned by any angle; by squared errors.
+
+        The last of the frames are held back. They are in the order of the videos: a frame has neighbours that
+        look like it, and if these were trained on, the network would seem to know more than it does.
+        """
+        points = points[np.isfinite(points).all(axis=-1).sum(axis=1) >= FEWEST_FOR_POINTS]
         n_held_back = int(np.ceil(HELD_BACK * len(points)))
-        held_back, points = points[:n_held_back], points[n_held_back:]
+        held_back, points = points[-n_held_back:], points[:-n_held_back]
         n_keypoints = len(keypoints)
         network = Network.random(3 * n_keypoints, 2 * HIDDEN_PER_KEYPOINT * n_keypoints, 2 * n_keypoints, rng)
 
@@ -159,8 +166,10 @@ class PointAutoencoder:
                 yield _inputs(spoilt, known, centre, scale), np.nan_to_num(_flat(wanted)), weight
 
         trained = cls(keypoints, _trained(network, batches(), probabilities=False), np.zeros(n_keypoints))
-        known: NDArray[np.bool_] = np.all(np.isfinite(held_back), axis=-1)
-        _, size = _place(held_back, known)
+        held_back = np.repeat(held_back, TRIALS, axis=0)
+        seen: NDArray[np.bool_] = np.all(np.isfinite(held_back), axis=-1)
+        known = seen & (rng.random(seen.shape) >= HIDDEN)
+        _, size = _place(held_back, seen)
         error = np.linalg.norm(trained.expect(held_back, known) - held_back, axis=-1) / size[:, 0]
         error[:, np.isnan(error).all(axis=0)] = np.inf  # never seen: nothing is known of it
         return replace(trained, uncertainty=np.nanpercentile(error, 90, axis=0))
@@ -194,38 +203,47 @@ class PointAutoencoder:
         offset_threshold: float,
         score_threshold: float,
     ) -> tuple[Float[Array, "frame keypoint 2"], Float[Array, "frame keypoint"]]:
-        """Replace the points with a low score, or far from where the others let expect them.
+        """Replace the points that are far from where the others let expect them, and fill in missing ones.
+
+        A keypoint is left as it is if twice the `uncertainty` of the network is more than `offset_threshold`:
+        what would be put in its place were hardly better than a wrong point. So is a point with a low score
+        that is where it is expected.
 
         Args:
             points: pixels; NaN where there is none.
             scores: NaN where there is no point.
-            offset_threshold: farther than this, in pixels, is far; unless the network is so uncertain of this
-                keypoint that twice its `uncertainty` is farther.
-            score_threshold: lower than this is low.
+            offset_threshold: farther than this, in pixels, is far.
+            score_threshold: a point with a lower score says nothing about the others.
 
         Returns:
             Points and scores. A replaced point gets `score_threshold` for its score: it may be used, and is
             no better than the worst of the others. Nothing is made up where fewer than three are known.
         """
-        known = np.isfinite(points).all(axis=-1) & (scores >= score_threshold)
+        found = np.isfinite(points).all(axis=-1)
+        known = found & (scores >= score_threshold)
         _, size = _place(points, known)
-        tolerance = np.maximum(offset_threshold, 2 * self.uncertainty * size[:, 0])
+        placeable = 2 * self.uncertainty * size[:, 0] <= offset_threshold
         trusted = known.copy()
         for _ in range(known.shape[1] // 2):
             # A wrong point misleads what is expected of the others: the worst goes, all are judged again.
-            expected = self.expect(points, trusted)
-            excess = np.nan_to_num(np.linalg.norm(points - expected, axis=-1) / tolerance) * trusted
-            worst = excess.argmax(axis=1)
-            frames = np.flatnonzero(excess.max(axis=1) > 1)
+            off = self._off(points, trusted) * (trusted & placeable)
+            worst = off.argmax(axis=1)
+            frames = np.flatnonzero(off.max(axis=1) > offset_threshold)
             if not len(frames):
                 break
             trusted[frames, worst[frames]] = False
         expected = self.expect(points, trusted)
-        replaced = ~trusted & np.isfinite(expected).all(axis=-1)
+        far = ~found | (self._off(points, trusted) > offset_threshold)
+        replaced = ~trusted & placeable & far & np.isfinite(expected).all(axis=-1)
         return (
             np.where(replaced[..., None], expected, points),
             np.where(replaced, score_threshold, scores),
         )
+
+    def _off(self, points: Array, trusted: NDArray[np.bool_]) -> Array:
+        """How far each point is from where it is expected, in pixels; 0 where that is not known."""
+        off: Array = np.nan_to_num(np.linalg.norm(points - self.expect(points, trusted), axis=-1))
+        return off
 
 
 def weights_of(network: Network) -> Mapping[str, Array]:

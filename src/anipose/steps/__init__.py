@@ -203,6 +203,11 @@ COMMANDS = (
         ("extract_frames:ExtractFrames",),
     ),
     Command(
+        "export-model",
+        "Write the network of a DeepLabCut project as a file that runs without DeepLabCut",
+        ("export_model:ExportModel",),
+    ),
+    Command(
         "tracking-errors",
         "Compare 3D poses and angles with frames labelled in several views",
         ("errors:TrackingErrors",),

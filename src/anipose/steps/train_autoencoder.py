@@ -1,5 +1,6 @@
 """Training the networks of the autoencoder filters."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from anipose.steps.filter import TRAINED
 
 # Fewer labelled frames than this say too little of how keypoints go together.
 FEWEST_FRAMES = 20
+# A keypoint that is farther than this part of the size of the animal from where it is expected is not known.
+FREE = 0.5
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +78,15 @@ class TrainAutoencoder(Job):
         if self.kind == "autoencoder":
             write_score_autoencoder(self.model, ScoreAutoencoder.train(keypoints, points, rng))
         else:
-            write_point_autoencoder(self.model, PointAutoencoder.train(keypoints, points, rng))
+            trained = PointAutoencoder.train(keypoints, points, rng)
+            free = [n for n, part in zip(keypoints, trained.uncertainty, strict=True) if part > FREE]
+            if free:
+                log.warning(
+                    "%s: where %s %s cannot be told from the other keypoints (labelled frames that it had "
+                    "not seen are off by half the size of the animal), so autoencoder_points leaves %s alone",
+                    self.model.name,
+                    ", ".join(free),
+                    "is" if len(free) == 1 else "are",
+                    "it" if len(free) == 1 else "them",
+                )
+            write_point_autoencoder(self.model, trained)

@@ -7,6 +7,12 @@ from typing import Protocol
 Progress = Callable[[int, int], None]
 """Told how many frames are done, and how many there are; 0 if that is not known."""
 
+HAVE_FILES = (
+    "If you have tracked the videos already, put the files (DeepLabCut .h5 or .csv, SLEAP .slp or "
+    ".analysis.h5, Lightning Pose .csv) into pose-2d, each named after its video: then no tracker is needed"
+)
+"""What a message of a tracker that cannot run ends with."""
+
 
 class Tracker(Protocol):
     """Finds keypoints in videos.

@@ -6,18 +6,16 @@ from typing import Any, ClassVar
 
 from anipose.config import Tracker as Settings
 from anipose.errors import ConfigError
-from anipose.trackers.base import Progress
+from anipose.trackers.base import HAVE_FILES, Progress
 from anipose.trackers.process import tracker_process
 
-HAVE_FILES = (
-    "If you have tracked the videos already, put the files (DeepLabCut .h5 or .csv, SLEAP .slp or "
-    ".analysis.h5, "
-    "Lightning Pose .csv) into pose-2d, each named after its video: then no tracker is needed"
-)
 INSTALL = (
     "DeepLabCut needs an environment of its own: python3 -m venv ~/dlc-env; ~/dlc-env/bin/pip install "
     'deeplabcut "filterpy<2"; then write under [tracker] in config.toml: python = "~/dlc-env/bin/python". '
     + HAVE_FILES
+)
+INSTALL_ONNX = (
+    "To export a network, the environment with DeepLabCut needs onnx, too: ~/dlc-env/bin/pip install onnx."
 )
 
 # Where DeepLabCut keeps networks: those of PyTorch, and those of TensorFlow, from before version 3.
@@ -58,25 +56,43 @@ class DeepLabCut:
         return tuple(snapshots)
 
     def track(self, video: Path, folder: Path, progress: Progress) -> Path:
-        self.files()
-        model_folder, _ = read_project(self._folder)
         device = self._settings.device
-        settings = {
-            "config": str(model_folder / "config.yaml"),
-            "shuffle": self._settings.shuffle,
-            "training_set": self._settings.training_set,
-            "snapshot": self._settings.snapshot,
+        choice = self._choice() | {
+            "config": str(self._config_file()),
             "device": None if device == "auto" else device,
             "batch_size": self._settings.batch_size,
         }
         process = tracker_process(
-            self._settings.python,
-            "deeplabcut_backend",
-            settings,
-            install=INSTALL,
-            all_threads=device != "cpu",
+            self._settings.python, "deeplabcut_backend", choice, install=INSTALL, all_threads=device != "cpu"
         )
         return process.track(video, folder, progress)
+
+    def export(self, folder: Path) -> Path:
+        """Write the network as an ONNX file into a folder, for `anipose.trackers.onnx`."""
+        config_file = self._config_file()
+        process = tracker_process(
+            self._settings.python,
+            "deeplabcut_onnx_backend",
+            self._choice(),
+            install=f"{INSTALL_ONNX} {INSTALL}",
+            all_threads=True,
+        )
+        return process.track(config_file, folder, lambda done, total: None)
+
+    def _choice(self) -> dict[str, Any]:
+        """Which of the networks of the project."""
+        chosen = self._settings
+        return {
+            "shuffle": chosen.shuffle,
+            "training_set": chosen.training_set,
+            "snapshot": chosen.snapshot,
+        }
+
+    def _config_file(self) -> Path:
+        """The config.yaml of a project that has the network."""
+        self.files()
+        folder, _ = read_project(self._folder)
+        return folder / "config.yaml"
 
 
 def read_project(folder: Path | None) -> tuple[Path, Mapping[str, Any]]:

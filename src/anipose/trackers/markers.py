@@ -5,7 +5,7 @@ full size. Which blob is which keypoint follows from the colour, and where sever
 same colour, from where each is expected: one optimal assignment of keypoints to blobs per colour.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -13,7 +13,6 @@ from typing import ClassVar, Self
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from scipy.optimize import linear_sum_assignment
 
 from anipose.arrays import NDArray
 from anipose.config import Marker, Markers
@@ -22,10 +21,10 @@ from anipose.io.poses_2d import write_poses_2d
 from anipose.io.video import read_bgr, read_gray
 from anipose.poses import Poses2D
 from anipose.trackers.base import Progress
+from anipose.trackers.marker_tracks import Blobs, Tracks
 
 Image = UInt8[np.ndarray, "*shape"]
 Mask = NDArray[np.bool_]
-Indices = NDArray[np.intp]
 
 # Markers of at least this area (square pixels) are still four pixels in a picture of half the size.
 HALVED_FROM_AREA = 16
@@ -35,12 +34,8 @@ BLOBS_PER_KEYPOINT = 4
 # Pixels on the edge of a marker belong to it in part; the lens and the colour compression of videos
 # (one colour for 2 x 2 pixels) spread them over about this many pixels.
 EDGE_PX = 2
-# A hidden marker is expected to slow down: of its speed, this much is left after each frame.
-KEPT_SPEED = 0.7
 # Frames between two reports of progress.
 TOLD_EVERY = 50
-# The usual area of a marker follows larger blobs faster than smaller ones, which may be half hidden.
-GROWTH, SHRINKAGE = 0.2, 0.02
 
 
 class MarkerTracker:
@@ -82,7 +77,7 @@ def track(frames: Iterable[Image], settings: Markers) -> Poses2D:
             "as in [markers.keypoints.nose] hue = [345, 15]"
         )
     paints = _paints(settings)
-    tracks = _Tracks.start(len(keypoints), settings.gate, settings.max_gap)
+    tracks = Tracks.start(len(keypoints), settings.gate, settings.max_gap)
     points, scores = [], []
     for frame in frames:
         seen, score = tracks.step(_blobs(frame, paints))
@@ -155,24 +150,7 @@ def _paints(settings: Markers) -> Mapping[_Paint, list[int]]:
     return paints
 
 
-@dataclass(frozen=True)
-class _Blobs:
-    """Blobs of one paint in a frame.
-
-    Attributes:
-        keypoints: numbers of the keypoints that they may be.
-        centres: (blob, 2), pixels.
-        areas: (blob,), square pixels.
-        roundness: (blob,), 1 for a disc, 0.5 for a half disc.
-    """
-
-    keypoints: list[int]
-    centres: Float[np.ndarray, "blob 2"]
-    areas: Float[np.ndarray, "blob"]
-    roundness: Float[np.ndarray, "blob"]
-
-
-def _blobs(frame: Image, paints: Mapping[_Paint, list[int]]) -> list[_Blobs]:
+def _blobs(frame: Image, paints: Mapping[_Paint, list[int]]) -> list[Blobs]:
     step = 2 if min(paint.area[0] for paint in paints) >= HALVED_FROM_AREA else 1
     height, width = frame.shape[0] // step * step, frame.shape[1] // step * step
     small = frame[:height, :width]
@@ -184,7 +162,7 @@ def _blobs(frame: Image, paints: Mapping[_Paint, list[int]]) -> list[_Blobs]:
     for paint, keypoints in paints.items():
         windows = _windows(paint.covers(small), paint, step, BLOBS_PER_KEYPOINT * len(keypoints))
         measured = np.array([m for window in windows for m in _measured(frame, window, paint)]).reshape(-1, 4)
-        found.append(_Blobs(keypoints, measured[:, :2], measured[:, 2], measured[:, 3]))
+        found.append(Blobs(keypoints, measured[:, :2], measured[:, 2], measured[:, 3]))
     return found
 
 
@@ -245,94 +223,3 @@ def _other_paint(hsv: Image, paint: _Paint, covered: Image) -> Mask:
         return np.zeros(hsv.shape[:2], bool)
     other: Mask = (covered == 0) & (hsv[..., 1] >= paint.saturation) & (hsv[..., 2] >= paint.value)
     return other
-
-
-@dataclass
-class _Tracks:
-    """Where each keypoint was last seen, and what is to be expected next.
-
-    Attributes:
-        gate: largest distance from the expected position, pixels, for a keypoint seen in the last frame.
-        max_gap: frames after which a lost keypoint is expected anywhere.
-        last: (keypoint, 2), NaN before the first time.
-        velocity: (keypoint, 2), pixels per frame.
-        missed: (keypoint,), frames since it was seen.
-        area: (keypoint,), usual area; NaN before the first time.
-    """
-
-    gate: float
-    max_gap: int
-    last: Float[np.ndarray, "keypoint 2"]
-    velocity: Float[np.ndarray, "keypoint 2"]
-    missed: Float[np.ndarray, "keypoint"]
-    area: Float[np.ndarray, "keypoint"]
-
-    @classmethod
-    def start(cls, n_keypoints: int, gate: float, max_gap: int) -> Self:
-        nothing = np.full((n_keypoints, 2), np.nan)
-        return cls(
-            gate, max_gap, nothing, np.zeros((n_keypoints, 2)), np.zeros(n_keypoints), nothing[:, 0].copy()
-        )
-
-    def step(
-        self, found: Sequence[_Blobs]
-    ) -> tuple[Float[np.ndarray, "keypoint 2"], Float[np.ndarray, "keypoint"]]:
-        """Points and scores of a frame."""
-        expected = self.last + self.velocity
-        expected[self.missed > self.max_gap] = np.nan
-        gates = self.gate * (1 + self.missed)
-        points = np.full_like(self.last, np.nan)
-        areas, roundness = np.full((2, len(points)), np.nan)
-        for blobs in found:
-            members = np.array(blobs.keypoints)
-            rows, columns = _assign(expected[members], gates[members], blobs)
-            chosen = members[rows]
-            points[chosen], areas[chosen], roundness[chosen] = (
-                values[columns] for values in (blobs.centres, blobs.areas, blobs.roundness)
-            )
-        off = np.nan_to_num(np.linalg.norm(points - expected, axis=-1) / gates)
-        seen = np.isfinite(areas)
-        self._learn(points, areas, seen)
-        scores = np.minimum(areas / self.area, 1) * np.sqrt(roundness) * np.exp(-0.5 * off**2)
-        return points, np.where(seen, scores, np.nan)
-
-    def _learn(
-        self,
-        points: Float[np.ndarray, "keypoint 2"],
-        areas: Float[np.ndarray, "keypoint"],
-        seen: Mask,
-    ) -> None:
-        step = points - self.last
-        follows = seen & (self.missed == 0) & np.isfinite(step[:, 0])
-        moving = np.where(follows[:, None], step, 0)
-        self.velocity = np.where(seen[:, None], moving, KEPT_SPEED * self.velocity)
-        self.last = np.where(seen[:, None], points, self.last + self.velocity)
-        self.missed = np.where(seen, 0, self.missed + 1)
-        usual = np.where(np.isnan(self.area), areas, self.area)
-        rate = np.where(areas > usual, GROWTH, SHRINKAGE)
-        self.area = np.where(seen, usual + rate * (areas - usual), self.area)
-
-
-def _assign(
-    expected: Float[np.ndarray, "keypoint 2"], gates: Float[np.ndarray, "keypoint"], blobs: _Blobs
-) -> tuple[Indices, Indices]:
-    """The keypoints (rows) and blobs that belong together, at the least cost in all.
-
-    The cost of a pair is the squared distance from the expected position in units of the gate, or a
-    constant for a keypoint that is expected anywhere, and a little more for blobs that are small. To
-    leave a keypoint without a blob costs more than any pair within the gate.
-    """
-    n_keypoints, n_blobs = len(expected), len(blobs.areas)
-    if n_blobs == 0:
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    distance = np.linalg.norm(expected[:, None] - blobs.centres, axis=-1) / gates[:, None]
-    anywhere = np.isnan(distance)
-    from_left = np.argsort(np.argsort(blobs.centres[:, 0])) / n_blobs
-    order = np.abs(np.arange(n_keypoints)[:, None] / n_keypoints - from_left)
-    cost = np.where(anywhere, 0.5 + 0.2 * order, distance**2) + 0.3 * (1 - blobs.areas / blobs.areas.max())
-    without = 10.0
-    cost = np.where(distance > 1, 2 * without, cost)
-    padded = np.concatenate([cost, np.full((n_keypoints, n_keypoints), without)], axis=1)
-    rows, columns = linear_sum_assignment(padded)
-    real = columns < n_blobs
-    return rows[real], columns[real]

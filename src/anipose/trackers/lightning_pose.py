@@ -1,0 +1,57 @@
+"""Lightning Pose: networks that users trained, run in an environment of its own."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from anipose.config import Tracker as Settings
+from anipose.errors import ConfigError
+from anipose.trackers.base import HAVE_FILES, Progress
+from anipose.trackers.process import tracker_process
+
+INSTALL = (
+    "Lightning Pose needs an environment of its own (see its documentation; it is made for Linux with an "
+    'NVIDIA graphics card); then write under [tracker] in config.toml: python = "/path/to/env/bin/python". '
+    + HAVE_FILES
+)
+
+
+class LightningPose:
+    """Runs a model that `litpose train` wrote."""
+
+    name: ClassVar[str] = "lightning-pose"
+
+    def __init__(self, model_folder: Path | None, settings: Settings) -> None:
+        self._folder = model_folder
+        self._settings = settings
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights of the network, and how it was trained.
+
+        Raises:
+            ConfigError: there is no model folder, or it has no trained network.
+        """
+        folder = self._folder
+        if folder is None:
+            raise ConfigError(
+                'model_folder is not set in config.toml, and model_type = "lightning-pose" needs it: the '
+                f"folder that litpose train wrote, the one with config.yaml and tb_logs. {HAVE_FILES}"
+            )
+        weights = tuple(sorted(folder.glob("tb_logs/*/version_*/checkpoints/*.ckpt")))
+        if not (folder / "config.yaml").is_file() or not weights:
+            lacks = "checkpoint in tb_logs" if (folder / "config.yaml").is_file() else "config.yaml"
+            raise ConfigError(
+                f"model_folder = {folder} is not a trained model of Lightning Pose: it has no {lacks}. "
+                f"{HAVE_FILES}"
+            )
+        return (folder / "config.yaml", *weights)
+
+    def track(self, video: Path, folder: Path, progress: Progress) -> Path:
+        self.files()
+        process = tracker_process(
+            self._settings.python,
+            "lightning_pose_backend",
+            {"model": str(self._folder)},
+            install=INSTALL,
+            all_threads=self._settings.device != "cpu",
+        )
+        return process.track(video, folder, progress)
