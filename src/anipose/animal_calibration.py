@@ -17,7 +17,7 @@ from anipose.geometry.animal_calibration import (
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.held_out import figure
 from anipose.geometry.keypoints import require_keypoints
-from anipose.geometry.point_choice import LEAST_POINTS, MOST_FRAMES, Tracked
+from anipose.geometry.point_choice import LEAST_POINTS, MOST_FRAMES, Tracked, shared_counts, well_seen
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.views import read_views
 from anipose.poses import MultiviewPoses, Poses2D
@@ -135,9 +135,9 @@ def _with_points(before: Cameras, tracked: Tracked) -> tuple[str, ...]:
     Raises:
         CalibrationError: there are fewer than two.
     """
-    there = np.isfinite(tracked.pixels).all(axis=-1)
-    counts = (there & (there.sum(axis=0) > 1)).sum(axis=(1, 2))
-    names = tuple(name for name, count in zip(before.names, counts, strict=True) if count >= 2 * LEAST_POINTS)
+    seeing = well_seen(tracked.pixels)
+    names = tuple(name for name, there in zip(before.names, seeing, strict=True) if there)
+    counts = shared_counts(tracked.pixels)
     listed = ", ".join(f"{name} {count}" for name, count in zip(before.names, counts, strict=True))
     if len(names) < 2:
         raise CalibrationError(

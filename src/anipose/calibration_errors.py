@@ -10,7 +10,8 @@ from anipose.board_recordings import configured_board, joined, without
 from anipose.config import Calibration, Camera
 from anipose.geometry.board_errors import BoardErrors, board_errors
 from anipose.geometry.cameras import Cameras
-from anipose.geometry.moved_cameras import MIN_CAMERAS, camera_fits
+from anipose.geometry.moved_cameras import MIN_CAMERAS, CameraFit, camera_fits
+from anipose.geometry.point_choice import Tracked
 from anipose.geometry.transforms import rotation_vector
 from anipose.geometry.triangulation import reprojection_errors, triangulate
 from anipose.io.calibration import read_calibration
@@ -127,33 +128,38 @@ def write_pose_errors(
     """Write how each camera fits the points that the others track; warn of one that has moved."""
     calibrated = recorded_cameras(read_calibration(calibration), cameras)
     names = tuple(name for name in poses_2d if name in calibrated.names)
-    lines = [
-        "trial,camera,n_points,offset_x,offset_y,error,error_of_others,error_with_it,error_when_moved,turn_deg,has_moved"
-    ]
-    if len(names) < MIN_CAMERAS:
+    views = read_views({name: poses_2d[name] for name in names}, cameras)
+    good = MultiviewPoses.from_views(views).above(score_threshold)
+    fits = camera_fits(calibrated.subset(names), Tracked(good.points, good.scores, good.keypoints))
+    if not fits:
         log.warning(
-            "trial %s has %d calibrated cameras; at least %d are needed to tell which one does not fit",
-            trial, len(names), MIN_CAMERAS,
-        )  # fmt: skip
-    else:
-        views = read_views({name: poses_2d[name] for name in names}, cameras)
-        good = MultiviewPoses.from_views(views).above(score_threshold)
-        for name, fit in camera_fits(calibrated.subset(names), good.points).items():
-            values = (
-                *fit.offset,
-                fit.error,
-                fit.error_of_others,
-                fit.error_with_it,
-                fit.error_when_moved,
-                fit.turn_deg,
-            )
-            shown = ",".join(f"{value:.3f}" for value in values)
-            lines.append(f"{trial},{name},{fit.n_points},{shown},{str(fit.has_moved).lower()}")
-            if fit.has_moved:
-                log.warning(
-                    "trial %s: the calibration does not fit camera %s: it sees points %.1f px from where the "
-                    "others put them (%+.1f to the right, %+.1f down), %.1f px when turned by %.2f degrees. "
-                    "The camera was moved, or it is out of step. Calibrate again, or leave it out",
-                    trial, name, fit.error, *fit.offset, fit.error_when_moved, fit.turn_deg,
-                )  # fmt: skip
+            "trial %s: fewer than %d calibrated cameras see enough points together, so nothing tells which "
+            "one does not fit",
+            trial,
+            MIN_CAMERAS,
+        )
+    elif left_out := [name for name in names if name not in fits]:
+        log.warning(
+            "trial %s: camera %s sees too few points together with others to be checked",
+            trial,
+            ", ".join(left_out),
+        )
+    lines = [
+        "trial,camera,n_points,offset_x,offset_y,error,error_when_moved,turn_deg,distance,has_moved",
+        *(f"{trial},{name},{_fit_cells(fit)}" for name, fit in fits.items()),
+    ]
     write_text(table, "\n".join(lines) + "\n")
+    for name, fit in fits.items():
+        if fit.has_moved:
+            log.warning(
+                "trial %s: the calibration does not fit camera %s: its points are %.1f px off (%+.1f to the "
+                "right, %+.1f down), but %.1f px if it was turned by %.2f degrees and moved by %.3g since "
+                "the calibration. Film the board again; or set calibration.animal_calibration = true, to put "
+                "it where the points say; or leave it out. If its video is out of step, set frame_offset",
+                trial, name, fit.error, *fit.offset, fit.error_when_moved, fit.turn_deg, fit.distance,
+            )  # fmt: skip
+
+
+def _fit_cells(fit: CameraFit) -> str:
+    values = (*fit.offset, fit.error, fit.error_when_moved, fit.turn_deg, fit.distance)
+    return f"{fit.n_points},{_cells(values, '.3f')},{str(fit.has_moved).lower()}"

@@ -157,8 +157,8 @@ def test_same_points_give_the_same_bytes() -> None:
 
 
 def test_too_few_points_are_told_with_their_numbers() -> None:
-    pixels, _ = observe(make_rig(3), animal(10), noise_px=1.0)
-    with pytest.raises(CalibrationError, match=r"cam0 40, cam1 40, cam2 40; at least 50 are needed of each"):
+    pixels, _ = observe(make_rig(3), animal(5), noise_px=1.0)
+    with pytest.raises(CalibrationError, match=r"cam0 20, cam1 20, cam2 20; at least 30 are needed of each"):
         calibrate_with_animal(make_rig(3), tracked(pixels))
 
 

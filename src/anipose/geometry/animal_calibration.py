@@ -7,13 +7,12 @@ expected where the calibration before has it, give or take little, or else anywh
 and points of a keypoint count as no more than their errors differ.
 
 1. Some of the points are chosen, evenly over the volume, the time and the sets of cameras that see them;
-   every fourth stretch of time is held out. 2. A camera that was moved far is put where the points of the
-   others say. 3. All cameras and points together, robustly. 4. The result has to explain what was held out
-   better than the calibration before.
+   every fourth stretch of time is held out. 2. All cameras and points together, robustly. 3. The result has
+   to explain what was held out better than the calibration before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -24,7 +23,6 @@ from anipose.geometry.bundle import Loss, geman_mcclure
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.held_out import figure
 from anipose.geometry.intrinsics import noise_of
-from anipose.geometry.moved_cameras import MIN_CAMERAS, camera_fits
 from anipose.geometry.point_bundle import (
     N_POSE,
     Prior,
@@ -105,14 +103,14 @@ def calibrate_with_animal(
         cameras=found,
         error_before=before,
         error_after=after,
-        turned_deg={old.name: _turn_deg(old, new) for old, new in zip(cameras, found, strict=True)},
+        turned_deg={old.name: turn_deg(old, new) for old, new in zip(cameras, found, strict=True)},
         moved={old.name: _move(old, new, scale) for old, new in zip(cameras, found, strict=True)},
         n_points=chosen.weight.shape[1],
         scale=scale,
     )
 
 
-def _turn_deg(before: Camera, after: Camera) -> float:
+def turn_deg(before: Camera, after: Camera) -> float:
     turn = rotation_vector(after.rotation_matrix @ before.rotation_matrix.T)
     return float(np.rad2deg(np.linalg.norm(turn)))
 
@@ -130,8 +128,7 @@ def fit(cameras: Cameras, seen: Chosen) -> Cameras:
     centre = np.nanmedian(triangulate(cameras, seen.pixels), axis=0)
     # About the points, turns and shifts of a camera are told apart well.
     before = in_other_world(cameras, 1.0, np.eye(3), -centre)
-    back = put_back(before, seen)
-    found = [_fit_near(before, start, seen) for start in (back, fit_freely(back, seen))]
+    found = [_fit_near(before, start, seen) for start in (before, fit_freely(before, seen))]
     best = found[int(np.argmin(_improbability(before, found, seen)))]
     return in_other_world(best, 1.0, np.eye(3), centre)
 
@@ -179,7 +176,7 @@ def _improbability(before: Cameras, found: Sequence[Cameras], seen: Chosen) -> A
 
 def _points_used(cameras: Cameras, seen: Chosen) -> tuple[Float[Array, "point 3"], Chosen, float]:
     """The points that can be triangulated, what was seen of them, and the noise of that."""
-    points = _points(cameras, seen)
+    points = place(cameras, seen)
     good = np.isfinite(points).all(axis=-1)
     used = Chosen(seen.pixels[:, good], seen.weight[:, good], seen.keypoint[good])
     return points[good], used, noise_in(cameras, points[good], used)
@@ -219,22 +216,7 @@ def alike_in(cameras: Cameras, points: Float[Array, "point 3"], seen: Chosen) ->
     return max(1.0, float((sums**2).sum() / max((errors**2).sum(), 1e-12)))
 
 
-def put_back(cameras: Cameras, seen: Seen) -> Cameras:
-    """Each camera that was moved, the worst first, where the points of the others say that it is."""
-    for _ in range(len(cameras) - MIN_CAMERAS + 1):
-        fits = camera_fits(cameras, seen.pixels[:, :, None])
-        moved = [name for name, one in fits.items() if one.has_moved]
-        if not moved:
-            break
-        worst = max(moved, key=lambda name: fits[name].error)
-        cameras = replace(
-            cameras,
-            cameras=tuple(fits[worst].placed if camera.name == worst else camera for camera in cameras),
-        )
-    return cameras
-
-
-def _points(cameras: Cameras, seen: Seen) -> Float[Array, "point 3"]:
+def place(cameras: Cameras, seen: Seen) -> Float[Array, "point 3"]:
     """Where the points are, without views that are grossly wrong."""
     noise = noise_in(cameras, triangulate(cameras, seen.pixels), seen)
     return triangulate_robust(cameras, seen.pixels, threshold_px=GROSS * noise)[0]

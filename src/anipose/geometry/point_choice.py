@@ -19,7 +19,7 @@ MOST_FRAMES, STRETCHES, EVERY = 20_000, 40, 4
 # Points are spread over so many slices of the volume along each axis.
 SLICES = 6
 # Fewer points of a camera say too little of six unknowns.
-LEAST_POINTS = 50
+LEAST_POINTS = 30
 # The least score that a point counts with: a score is no variance.
 LEAST_SCORE = 0.1
 # Multiples of the golden ratio, modulo 1, are spread evenly, however many are taken.
@@ -53,6 +53,17 @@ class Chosen(Seen):
     """
 
     keypoint: Int[NDArray[np.int64], "point"]
+
+
+def well_seen(pixels: Float[Array, "camera frame keypoint 2"]) -> Bool[Mask, "camera"]:
+    """The cameras that see enough points together with others, also when a part of them is held out."""
+    return shared_counts(pixels) >= 2 * LEAST_POINTS
+
+
+def shared_counts(pixels: Float[Array, "camera frame keypoint 2"]) -> Int[NDArray[np.int64], "camera"]:
+    """How many points each camera sees together with others."""
+    there = np.asarray(np.isfinite(pixels).all(axis=-1))
+    return np.asarray((there & (there.sum(axis=0) > 1)).sum(axis=(1, 2)))
 
 
 def split_in_time(tracked: Tracked) -> tuple[Tracked, Tracked]:
