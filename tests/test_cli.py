@@ -134,3 +134,17 @@ def test_status_tells_results_whose_sources_are_gone(tmp_path: Path) -> None:
         if path.is_file() and ".anipose" not in path.parts and path != edited:
             path.unlink()
     assert "that are gone" not in anipose(walk, "status").stdout
+
+
+def test_a_video_that_is_there_twice_stops_its_trial_alone(tmp_path: Path) -> None:
+    walk = make_walk(tmp_path / "walk", trials=("run1", "run2")).root
+    (session,) = (path.parent for path in walk.rglob("pose-2d"))
+    videos = session / "videos-raw"
+    videos.mkdir()
+    for name in ("run1-cam0.avi", "run1-cam0.mp4"):
+        (videos / name).touch()
+    run = anipose(walk, "triangulate", "--jobs", "1")
+    assert run.returncode == 1
+    assert f"failed  session {session.name}, trial run1" in run.stdout
+    assert "run1-cam0.avi and run1-cam0.mp4 are two videos of the same name; keep one of them" in run.stdout
+    assert [path.name for path in sorted((session / "pose-3d").glob("*.csv"))] == ["run2.csv"]

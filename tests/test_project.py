@@ -129,9 +129,16 @@ def test_ambiguous_names_are_a_problem_of_that_session_alone(tmp_path: Path) -> 
 
 
 def test_two_files_for_one_camera(tmp_path: Path) -> None:
-    files = ["s1/videos-raw/x-A.avi", "s1/videos-raw/x-B.avi", "s1/videos-raw/x-A.mp4"]
+    """Its trial fails alone, also where there are tracked points of it: of which video are they?"""
+    files = [f"s1/videos-raw/{name}" for name in ("x-A.avi", "x-B.avi", "x-A.mp4", "y-A.avi", "y-B.avi")]
+    files += ["s1/pose-2d/x-A.h5", "s1/pose-2d/x-B.h5"]
     project = open_project(make(tmp_path, *files, config="[triangulation]\ncam_regex = '-([A-Z])$'"))
-    assert "two videos of the same name" in project.problems["s1"]
+    assert list(project.problems) == ["s1, trial x"]
+    assert "two videos of the same name; keep one of them" in project.problems["s1, trial x"]
+    assert project.unusable == ("s1, trial x",)
+    (session,) = project.sessions
+    assert [trial.name for trial in session.trials] == ["y"]
+    assert [view.stem for view in session.views] == ["y-A", "y-B"]
 
 
 def test_the_nearest_calibration_counts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from anipose.config_layers import ConfigLayers
 from anipose.discovery import read_toml
 from anipose.errors import ProjectError
 from anipose.naming import CameraPattern, infer_pattern
-from anipose.video_files import board_videos_in, by_stem, stem_of
+from anipose.video_files import board_videos_in, distinct, stem_of
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,8 @@ def calibration_at(
     found = CalibrationFolder(folder, config, {}, layers.root, {})
     if not videos and not found.file.is_file() and not _starts_elsewhere(found):
         return None
-    by_stem(videos)
+    for fault in distinct(videos)[1].values():
+        raise ProjectError(fault)
     stems = [stem_of(video) for video in videos]
     pattern = camera_pattern(config, str(folder), stems, list(session_stems), found) if stems else None
     recordings: dict[str, dict[str, Path]] = {}

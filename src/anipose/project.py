@@ -126,16 +126,25 @@ def open_project(
             sessions[folder] = session
             warnings.update(dict.fromkeys(here.warnings))
     _warn_of_unknown_cameras(sessions.values())
+    faults = {folder: _faults(problems.get(folder), sessions.get(folder)) for folder in folders}
+    shown = {folder: str(folder.relative_to(layers.root)) for folder in folders}
     return Project(
         root=layers.root,
         config=loaded.config,
         sessions=tuple(sessions[folder] for folder in chosen if folder in sessions),
         all_sessions=tuple(sessions.values()),
-        problems={str(f.relative_to(layers.root)): problems[f] for f in chosen if f in problems},
-        unusable=tuple(str(folder.relative_to(layers.root)) for folder in problems),
+        problems={shown[f] + trial: fault for f in chosen for trial, fault in faults[f].items()},
+        unusable=tuple(shown[f] + trial for f in folders for trial in faults[f]),
         is_part=len(chosen) < len(folders),
         warnings=tuple(warnings),
     )
+
+
+def _faults(of_session: str | None, session: Session | None) -> dict[str, str]:
+    """What is wrong with a session, under "", or with some of its trials."""
+    if of_session is not None:
+        return {"": of_session}
+    return {} if session is None else {f", trial {trial}": why for trial, why in session.problems.items()}
 
 
 def _other_config(main: Path, start: Path) -> str:

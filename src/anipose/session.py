@@ -17,7 +17,7 @@ from anipose.config_layers import ConfigLayers
 from anipose.discovery import CONFIG_NAME
 from anipose.errors import ProjectError
 from anipose.naming import CameraPattern, natural_key
-from anipose.video_files import by_stem, tracked_in, videos_in
+from anipose.video_files import distinct, tracked_in, videos_in
 
 log = logging.getLogger(__name__)
 
@@ -206,25 +206,38 @@ class Session:
     @cached_property
     def videos(self) -> dict[str, Path]:
         """Raw videos by name without extension, also those that are still to be converted from originals."""
-        found = by_stem(videos_in(self.path("videos_raw"), self.config))
+        found, twice = distinct(videos_in(self.path("videos_raw"), self.config))
         converted = {stem: self.path("videos_raw") / f"{stem}.mp4" for stem in self.originals}
-        return {**converted, **found}
+        return {stem: video for stem, video in {**converted, **found}.items() if stem not in twice}
 
     @cached_property
     def originals(self) -> dict[str, Path]:
         """Videos as they were recorded, to be converted, by name without extension."""
-        return by_stem(videos_in(self.path("videos_original"), self.config))
+        return distinct(videos_in(self.path("videos_original"), self.config))[0]
+
+    @cached_property
+    def _twice(self) -> dict[str, str]:
+        """Names that two videos have, and what to say of them."""
+        folders = (self.path("videos_original"), self.path("videos_raw"))
+        faults = [distinct(videos_in(folder, self.config))[1] for folder in folders]
+        return {**faults[0], **faults[1]}
+
+    @cached_property
+    def problems(self) -> dict[str, str]:
+        """Trials that are left out, and why; the others of the session go on."""
+        return {self._trial_of(stem): fault for stem, fault in self._twice.items()}
 
     @cached_property
     def tracked(self) -> dict[str, Path]:
         """Files of tracked points, by the name of the video (without extension)."""
-        return tracked_in(self.path("pose_2d"), set(self.videos))
+        return tracked_in(self.path("pose_2d"), {*self.videos, *self._twice})
 
     @cached_property
     def stems(self) -> tuple[str, ...]:
         """Names of the videos, whether or not they are still here or only their tracked points."""
-        filtered = tracked_in(self.path("pose_2d_filter"), set(self.videos))
-        return tuple(sorted({*self.videos, *self.tracked, *filtered}, key=natural_key))
+        videos = {*self.videos, *self._twice}
+        filtered = tracked_in(self.path("pose_2d_filter"), videos)
+        return tuple(sorted({*videos, *self.tracked, *filtered}, key=natural_key))
 
     @cached_property
     def calibration(self) -> CalibrationFolder | None:
@@ -255,9 +268,12 @@ class Session:
         calibration_stems = [] if self.calibration is None else board_stems(self.calibration)
         return camera_pattern(self.config, self.name, list(self.stems), calibration_stems, self.calibration)
 
+    def _trial_of(self, stem: str) -> str:
+        return stem if self.pattern is None else self.pattern.trial(stem) or self.folder.name
+
     @cached_property
     def views(self) -> tuple[View, ...]:
-        """All videos of the session."""
+        """All videos of the session, but those of trials that are left out."""
         views = []
         unnamed = []
         for stem in self.stems:
@@ -265,7 +281,9 @@ class Session:
             if self.pattern is not None and camera is None:
                 unnamed.append(stem)
                 continue
-            trial = stem if self.pattern is None else self.pattern.trial(stem) or self.folder.name
+            trial = self._trial_of(stem)
+            if trial in self.problems:
+                continue
             views.append(View(self, stem, trial, camera, self.videos.get(stem), self.tracked.get(stem)))
         if unnamed and self.pattern is not None:
             log.warning(

@@ -35,16 +35,18 @@ def videos_in(folder: Path, config: Config) -> list[Path]:
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
-def by_stem(videos: Sequence[Path]) -> dict[str, Path]:
+def distinct(videos: Sequence[Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Videos by name without extension, without names that two have; and what to say of each of those."""
     found: dict[str, Path] = {}
+    twice: dict[str, str] = {}
     for video in videos:
         if video.stem in found:
-            raise ProjectError(
+            twice[video.stem] = (
                 f"{found[video.stem]} and {video.name} are two videos of the same name; "
                 "keep one of them, or choose with video_extension"
             )
-        found[video.stem] = video
-    return found
+        found.setdefault(video.stem, video)
+    return {stem: video for stem, video in found.items() if stem not in twice}, twice
 
 
 def tracked_in(folder: Path, videos: set[str]) -> dict[str, Path]:

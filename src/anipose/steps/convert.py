@@ -26,7 +26,7 @@ class ConvertOriginal(Job):
         for session in project.sessions:
             for stem, original in session.originals.items():
                 made_here = session.path("videos_raw") / f"{stem}.mp4"
-                if session.videos[stem] == made_here:
+                if session.videos.get(stem) == made_here:
                     yield cls(
                         original=original,
                         video=made_here,
