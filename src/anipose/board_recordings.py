@@ -1,9 +1,10 @@
 """From the settings and files of a calibration to what the geometry works on."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from anipose.geometry.cameras import Cameras
 from anipose.io.chosen_frames import read_gray_at
 from anipose.io.detections import BoardDetections
 from anipose.io.video import image_files, probe
+
+Key = TypeVar("Key", bound=Hashable)
 
 # A number in the name of a picture, which is the number of its frame.
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
@@ -197,12 +200,20 @@ def joined(recordings: Sequence[Mapping[str, BoardDetections]]) -> dict[str, See
         CalibrationError: videos of one camera differ in size.
     """
     parts: dict[str, list[tuple[int, BoardDetections]]] = {}
-    start = 0
-    for views in recordings:
+    first = starts(dict(enumerate(recordings)))
+    for number, views in enumerate(recordings):
         for camera, detections in views.items():
-            parts.setdefault(camera, []).append((start, detections))
-        start += max(detections.n_frames for detections in views.values())
+            parts.setdefault(camera, []).append((first[number], detections))
     return {camera: _joined(camera, found) for camera, found in parts.items()}
+
+
+def starts(recordings: Mapping[Key, Mapping[str, BoardDetections]]) -> dict[Key, int]:
+    """The number of the first frame of each recording, when they are joined."""
+    found, start = {}, 0
+    for key, views in recordings.items():
+        found[key] = start
+        start += max(detections.n_frames for detections in views.values())
+    return found
 
 
 def _joined(camera: str, parts: Sequence[tuple[int, BoardDetections]]) -> Seen:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from anipose.arrays import NDArray
 from anipose.boards import Board
+from anipose.calibration_verdict import verdict_of
 from anipose.geometry.board_views import Seen
 from anipose.geometry.bundle import CX, CY, FX, K1, N_POSE
 from anipose.geometry.calibration import CalibrationResult
@@ -25,25 +26,34 @@ CELLS = 16
 MIN_IN_CELL = 4
 # Frames of a pair from which its error is told, evenly chosen.
 FRAMES_PER_PAIR = 40
-# A good calibration: distances on boards held out to within this, in per cent; corners, in pixels; a good
-# part of each picture seen.
-GOOD_PERCENT, GOOD_PX, GOOD_COVERAGE = 1.0, 0.6, 0.25
-BOARDS_DRAWN = 30
+BOARDS_DRAWN, WORST_VIEWS = 30, 10
 NAMES = {False: ("k1", "k2", "p1", "p2", "k3"), True: ("k1", "k2", "k3", "k4")}
 
 
 def figures_of(
-    result: CalibrationResult, seen: Mapping[str, Seen], board: Board, units: str, warnings: Sequence[str]
+    result: CalibrationResult,
+    seen: Mapping[str, Seen],
+    board: Board,
+    units: str,
+    *,
+    starts: Mapping[str, int],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """All that the report says."""
+    """All that the report says.
+
+    Args:
+        starts: recording -> its first frame among those of all.
+        warnings: what has been said already.
+    """
     cameras = {
         name: _camera_figures(result, number, seen[name]) for number, name in enumerate(result.cameras.names)
     }
     distances = _distances(result, board)
-    verdict, words = _verdict(cameras, distances, units, result)
+    verdict, words, doubts = verdict_of(result, cameras, distances, units)
     return {
         "verdict": verdict,
-        "words": [*words, *warnings],
+        "words": [words, *doubts, *warnings],
+        "doubts": doubts,
         "units": units,
         "lenses_from": result.cameras.metadata["lenses_from"],
         "frames": len(result.frames),
@@ -51,6 +61,7 @@ def figures_of(
         "left_out": dict(result.left_out),
         "pairs": _pairs(result),
         "board_distances": distances,
+        "worst_views": _worst_views(result, starts),
         "scene": _scene(result, board),
     }
 
@@ -217,44 +228,27 @@ def _edges(off: Array, relative: Array) -> dict[str, Any]:
     }
 
 
-def _verdict(
-    cameras: Mapping[str, Mapping[str, Any]],
-    distances: Mapping[str, Any],
-    units: str,
-    result: CalibrationResult,
-) -> tuple[str, list[str]]:
-    """One of good, usable; and why, in words."""
-    doubts = []
-    for name, camera in cameras.items():
-        error = camera.get("held_out_px", camera["error_px"])["median"]
-        if error > GOOD_PX:
-            doubts.append(f"camera {name}: errors of {error:.2f} px, as a median; below {GOOD_PX} is usual")
-        if camera["coverage"] < GOOD_COVERAGE:
-            doubts.append(
-                f"camera {name}: the board was seen in {100 * camera['coverage']:.0f} % of its picture only; "
-                "outside, its lens is a guess. Show the board in the corners of the picture as well"
-            )
-    edges = distances.get("held_out") or distances.get("fit")
-    if edges and edges["error_percent"] > GOOD_PERCENT:
-        doubts.append(f"distances on the board are off by {edges['error_percent']:.2f} %, as a median")
-    if result.cameras.metadata["lenses_from"] != "all views together":
-        doubts.append(
-            "cameras agree worse with each other than each with itself: they were not quite of the same "
-            "time, "
-            "or one was moved"
+def _worst_views(result: CalibrationResult, starts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The views with the largest errors, worst first: their camera, recording and frame in it."""
+    lengths = np.linalg.norm(result.residuals, axis=-1)
+    seen = np.asarray(np.isfinite(lengths).any(axis=2))
+    camera, frame = np.nonzero(seen)
+    median = np.nanmedian(lengths[seen], axis=1)
+    recordings, first = list(starts), np.array(list(starts.values()))
+    found = []
+    for view in np.argsort(-median, kind="stable")[:WORST_VIEWS]:
+        number = int(result.frames[frame[view]])
+        recording = int(np.searchsorted(first, number, "right")) - 1
+        found.append(
+            {
+                "camera": result.cameras.names[camera[view]],
+                "recording": recordings[recording],
+                "frame": number - int(first[recording]),
+                "corners": int(np.isfinite(lengths[camera[view], frame[view]]).sum()),
+                "error_px": figure(median[view]),
+            }
         )
-    if result.held_out is None:
-        doubts.append("too few frames to hold some out: the errors are those of the frames that were fitted")
-    if result.left_out:
-        doubts.append(f"not calibrated: {', '.join(result.left_out)}")
-    good = f"{len(cameras)} camera{'s' if len(cameras) > 1 else ''}"
-    if edges:
-        where = "boards that were held out" if "held_out" in distances else "the board"
-        good += f"; distances on {where} are right to {edges['error']:.3g} {units}"
-        good += f" ({edges['error_percent']:.2f} %)"
-    if doubts or result.doubts:
-        return "usable", [f"Usable, with doubts: {good}.", *doubts]
-    return "good", [f"Good: {good}."]
+    return found
 
 
 def _scene(result: CalibrationResult, board: Board) -> dict[str, Any]:

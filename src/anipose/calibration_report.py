@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anipose.board_recordings import configured_board, joined, lens_settings, without
+from anipose.board_recordings import configured_board, joined, lens_settings, starts, without
 from anipose.boards import symmetry_warning
 from anipose.calibration_figures import figures_of, figures_of_failure
 from anipose.config import Calibration, Camera
@@ -57,7 +57,10 @@ def calibrate_and_report(
         return without(found, rejected.get(path.name, ()))
 
     board = configured_board(table)
-    seen = joined([{camera: read(path) for camera, path in views.items()} for views in detections.values()])
+    recordings = {
+        name: {camera: read(path) for camera, path in views.items()} for name, views in detections.items()
+    }
+    seen = joined([*recordings.values()])
     apart = {
         camera: joined([{camera: read(path)} for path in paths])[camera]
         for camera, paths in lens_detections.items()
@@ -81,7 +84,7 @@ def calibrate_and_report(
         warnings.append(warning)
     for warning in warnings:
         log.warning("%s", warning)
-    found = figures_of(result, seen, board, table.units, warnings)
+    found = figures_of(result, seen, board, table.units, starts=starts(recordings), warnings=warnings)
     metadata = {**result.cameras.metadata, "units": table.units}
     write_calibration(calibration, replace(result.cameras, metadata=metadata))
     write_calibration_uncertainty(uncertainty, result.uncertainty)
@@ -123,7 +126,7 @@ def _json(figures: Mapping[str, Any]) -> str:
 def summary(figures: Path) -> str:
     """A report in a few lines, for the terminal."""
     found = json.loads(figures.read_text(encoding="utf-8"))
-    lines = [found["words"][0]]
+    lines = [found["words"][0], *(f"- {doubt}" for doubt in found.get("doubts", ()))]
     width = max(len(name) for name in found["cameras"])
     for name, camera in found["cameras"].items():
         if "error_px" not in camera:

@@ -119,8 +119,9 @@ class Calibration(Table):
     """Use the fisheye model of lens distortion, for lenses that see about 120 degrees or more. For one
     camera: `[cameras.X] fisheye`."""
     world: WorldFrame = "camera"
-    """Coordinate system of the calibration: that of the first "camera", or of the "board" in the frame
-    `world_frame`, with z up from the face of the board: a board on the floor makes the floor z = 0."""
+    """Coordinate system of the calibration: that of the first "camera", as in the older Anipose, or of the
+    "board" in the frame `world_frame`, with z up from the face of the board: a board on the floor makes the
+    floor z = 0."""
     world_frame: Frames = 0
     """Frame of the first recording in which the board shows the coordinate system, counted from 0. If the
     board was not found in it, the nearest frame in which it was."""

@@ -88,6 +88,29 @@ def test_folders_of_pictures_are_calibrated_with_a_report(tmp_path: Path) -> Non
     assert "done" not in again.stdout
 
 
+def test_doubts_are_named_on_the_terminal_and_in_the_report(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD, n=6)
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    figures = json.loads((calibration_of(root) / "report.json").read_text())
+    assert figures["verdict"] == "usable"
+    few = "camera A: only 6 views of the board; 10 or more are safe. Film it for longer there"
+    assert few in figures["doubts"]
+    assert f"- {few}" in " ".join(done.stdout.split())
+    assert few in (calibration_of(root) / "report.html").read_text()
+
+
+def test_board_on_the_floor_is_the_world(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    keys = ("--set", "calibration.world=board", "--set", "calibration.world_frame=4")
+    assert anipose(root, "calibrate", "--jobs", "1", *keys).returncode == 0
+    cameras = read_calibration(calibration_of(root) / "calibration.toml")
+    assert cameras.metadata["world"] == "board in frame 4"
+    # It was held some 350 mm away, and tilted by some 20 degrees.
+    heights = [camera.center[2] for camera in cameras]
+    assert all(200 < height < 420 for height in heights)
+
+
 def test_frames_of_pictures_are_their_numbers(tmp_path: Path) -> None:
     root = film(tmp_path, BOARD)
     (calibration_of(root) / "board-camA" / "frame003.png").unlink()
@@ -127,6 +150,17 @@ def test_wrong_settings_are_told_with_the_fix(tmp_path: Path, keys: str, fix: st
     assert checked.returncode == 1
     assert f"set {fix} under [calibration] of config.toml" in checked.stdout
     assert anipose(root, "calibrate", "--jobs", "1").returncode == 0
+
+
+def test_another_kind_of_board_is_told(tmp_path: Path) -> None:
+    root = film(tmp_path / "markers", BOARD, "A", 5)
+    failed = anipose(root, "calibrate", "--jobs", "1", "--set", "calibration.board_type=checkerboard")
+    assert failed.returncode == 1
+    assert "the pictures show markers of 4 x 4 bits, with numbers up to 16." in failed.stdout
+    root = film(tmp_path / "squares", Checkerboard(8, 5, 20.0), "A", 5)
+    failed = anipose(root, "calibrate", "--jobs", "1")
+    assert failed.returncode == 1
+    assert 'set board_type = "checkerboard", board_size = [8, 5] under [calibration]' in failed.stdout
 
 
 def test_mirrored_videos_are_told(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def calibration_page(figures: Mapping[str, Any]) -> str:
         _pairs(figures["pairs"], list(figures["cameras"])),
         _pictures(figures["cameras"]),
         _parameters(figures["cameras"], figures.get("units", "")),
+        _worst(figures.get("worst_views", ())),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Calibration</title>'
@@ -83,7 +84,7 @@ def _cameras(cameras: Mapping[str, Any]) -> str:
         rows.append(
             [
                 name,
-                f"{camera['size'][0]} x {camera['size'][1]}",
+                f"{camera['size'][0]}×{camera['size'][1]}",
                 "" if looked_at is None else str(looked_at),
                 str(camera["boards_found"]),
                 str(camera.get("views", "")),
@@ -192,7 +193,7 @@ def _parameters(cameras: Mapping[str, Any], units: str) -> str:
                 _with_sd(camera["focal_length"]),
                 ", ".join(map(_with_sd, camera["principal_point"])),
                 lens,
-                ", ".join(f"{value:.5g} ± {sd:.2g}" for value, sd in place),
+                ", ".join(_plus_minus(value, sd) for value, sd in place),
                 ", ".join(f"{value:.2g}" for value in camera["rotation_sd_deg"]),
             ]
         )
@@ -212,8 +213,26 @@ def _parameters(cameras: Mapping[str, Any], units: str) -> str:
     )
 
 
+def _worst(views: Sequence[Mapping[str, Any]]) -> str:
+    if not views:
+        return ""
+    rows = [
+        [v["camera"], v["recording"], str(v["frame"]), str(v["corners"]), f"{v['error_px']:.2f}"]
+        for v in views
+    ]
+    return (
+        "<h2>Worst views</h2><p>With the largest errors; frames are counted from 0. To leave out boards that "
+        "were detected wrongly, set manually_verify = true under [manual_verification] and delete their "
+        "pictures.</p>" + _table(["camera", "recording", "frame", "corners", "error px: median"], rows)
+    )
+
+
 def _with_sd(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:.5g} ± {figure['sd']:.2g}"
+    return _plus_minus(figure["value"], figure["sd"])
+
+
+def _plus_minus(value: float, sd: float) -> str:
+    return f"{value:.5g}\u00a0±\u00a0{sd:.2g}"
 
 
 def _scene(scene: Mapping[str, Any] | None) -> str:
