@@ -485,6 +485,9 @@ def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_command(tmp_path: Path) -> None:
     (tmp_path / "Camera_T.yaml").write_text(JARVIS)
+    missing = anipose(tmp_path, "import-calibration", "nowhere.toml")
+    assert missing.returncode == 1
+    assert "nowhere.toml: there is no such file" in missing.stdout
     wrong = anipose(tmp_path, "import-calibration", "Camera_T.yaml", "--size", "1280")
     assert wrong.returncode == 2
     assert "'1280' is no size; write it as 1280x1024" in wrong.stdout

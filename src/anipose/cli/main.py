@@ -267,7 +267,7 @@ def _picture_size(_ctx: click.Context, _param: click.Parameter, value: str | Non
 
 
 @main.command("import-calibration", short_help="Use the calibration of another program")
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "format_name",

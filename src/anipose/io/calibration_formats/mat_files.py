@@ -31,7 +31,7 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise FileFormatError(
             f"{path} is a MATLAB 7.3 file, which cannot be read here; save it in MATLAB with save(..., '-v7')"
         ) from error
-    except (MatReadError, ValueError, TypeError) as error:
+    except (MatReadError, ValueError, TypeError, IndexError) as error:
         raise FileFormatError(f"{path} is no file of MATLAB") from error
     return {key: value for key, value in content.items() if not key.startswith("__")}
 
