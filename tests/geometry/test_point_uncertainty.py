@@ -30,6 +30,21 @@ def test_as_many_points_are_inside_as_the_covariance_says(n_cameras):
     assert 0.935 < shares[0.95] < 0.965
 
 
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+@pytest.mark.parametrize("n_cameras", [2, 3, 4, 6, 8])
+def test_wrong_views_do_not_make_the_other_points_less_sure(n_cameras, missing):
+    """5 % of the views are gross errors, which few views cannot tell from the right ones."""
+    cameras = make_rig(n_cameras)
+    truth = make_points(12_000).reshape(-1, 4, 3)
+    pixels, wrong = observe(cameras, truth, noise_px=1.5, outliers=0.05, missing=missing)
+    points, used = triangulate_robust(cameras, pixels, threshold_px=7.5)
+    covariances = point_covariances(cameras, points, pixels, used)
+    right = np.isfinite(points[..., 0]) & ~(wrong & used).any(axis=0)
+    shares = inside(points[right], covariances[right], truth[right])
+    assert 0.66 < shares[0.68] < 0.70
+    assert 0.935 < shares[0.95] < 0.965
+
+
 def test_a_point_whose_views_disagree_is_less_sure():
     cameras = make_rig(4)
     truth = make_points(400).reshape(-1, 4, 3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import gammainc
 
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras, chunks
@@ -15,6 +16,7 @@ Mask = NDArray[np.bool_]
 SHARED_RESIDUALS = 100.0
 # A misfit this many standard deviations above what noise does is no noise: the covariance grows with it.
 MISFIT_DEVIATIONS = 3.0
+TRIMMING_ROUNDS = 5
 # A direction that the cameras see this much worse than others is not seen.
 LEAST_SEEN = 1e-12
 
@@ -28,18 +30,15 @@ def point_covariances(
     """Covariances of points that fit the pixels of the cameras used for them best; NaN where there is none.
 
     The inverse of the normal equations of the reprojection errors, J'J, times the variance of a pixel
-    coordinate: sum of squared errors / (2 n - 3) over n views, of all points of the keypoint together. Where
-    the errors of one point are far larger than that, its own. Two views that agree may both be wrong.
+    coordinate: sum of squared errors / (2 n - 3) over n views, of all points of the keypoint together whose
+    views agree. Where the errors of one point are far larger than that, its own: few views that disagree,
+    of which nobody can tell which is wrong. Two views that agree may both be wrong.
     """
     n_frames, n_keypoints = points.shape[:2]
     squares = np.where(used, reprojection_errors(cameras, points, pixels), 0.0) ** 2
     freedom = np.maximum(2.0 * used.sum(axis=0) - 3, 0.0)
     misfit = np.where(freedom > 0, squares.sum(axis=0), 0.0)
-    everywhere = misfit.sum() / max(freedom.sum(), 1.0)
-    variance = (misfit.sum(axis=0) + SHARED_RESIDUALS * everywhere) / (freedom.sum(axis=0) + SHARED_RESIDUALS)
-    own = misfit / np.maximum(freedom, 1.0)
-    usual = 1 + MISFIT_DEVIATIONS * np.sqrt(2 / np.maximum(freedom, 1.0))
-    variances = np.where(own > usual * variance, own, variance)
+    variances = _variances(misfit, freedom)
     result = np.empty((n_frames * n_keypoints, 3, 3))
     flat_points, flat_used = points.reshape(-1, 3), used.reshape(len(cameras), -1)
     for chunk in chunks(len(result)):
@@ -47,6 +46,29 @@ def point_covariances(
     result *= variances.reshape(-1, 1, 1)
     result[(freedom == 0).ravel() | np.isnan(flat_points).any(axis=1)] = np.nan
     return result.reshape(n_frames, n_keypoints, 3, 3)
+
+
+def _variances(
+    misfit: Float[Array, "frame keypoint"], freedom: Float[Array, "frame keypoint"]
+) -> Float[Array, "frame keypoint"]:
+    """Variance of a pixel coordinate, from sums of squares with so many degrees of freedom."""
+    safe = np.maximum(freedom, 1.0)
+    own, largest = misfit / safe, 1 + MISFIT_DEVIATIONS * np.sqrt(2 / safe)
+    # What the mean of noise that is not larger than that is short of the variance: of chi-squared with k
+    # degrees of freedom, cut at c, the mean is k P(k + 2, c) / P(k, c) (incomplete gamma functions).
+    cut = safe * largest / 2
+    short = gammainc(safe / 2 + 1, cut) / gammainc(safe / 2, cut)
+    known = freedom > 0
+    if not known.any():
+        return np.ones_like(misfit)
+    # The median of chi-squared is about k (1 - 2/(9 k))^3.
+    everywhere = float(np.median(own[known] / (1 - 2 / (9 * safe[known])) ** 3))
+    for _ in range(TRIMMING_ROUNDS):
+        fits = known & (own <= largest * everywhere)
+        everywhere = float(misfit[fits].sum() / max((freedom * short)[fits].sum(), 1.0))
+    squares, count = (misfit * fits).sum(axis=0), (freedom * short * fits).sum(axis=0)
+    variance = (squares + SHARED_RESIDUALS * everywhere) / (count + SHARED_RESIDUALS)
+    return np.where(own > largest * variance, own, variance)
 
 
 def _curvature(
