@@ -95,12 +95,12 @@ def _doubt_boards(sessions: Sequence[Session], doubts: list[str]) -> None:
 
 
 def _keypoints(sessions: Sequence[Session], doubts: list[str]) -> tuple[str, ...]:
-    from anipose.io.poses_2d import read_poses_2d
+    from anipose.io.poses_2d import read_animals_2d
 
     for session in sessions:
         for path in session.tracked.values():
             try:
-                return read_poses_2d(path).keypoints
+                return next(iter(read_animals_2d(path).values())).keypoints
             except AniposeError as error:
                 doubts.append(str(error))
     return ()
