@@ -205,11 +205,11 @@ def test_cameras_that_share_no_frame_are_named() -> None:
     with pytest.raises(CalibrationError) as error:
         calibrate(seen, BOARD.points)
     assert str(error.value) == (
-        "These groups of cameras never saw the board at the same time: cam0; cam1.\n"
-        "Frames in which both cameras of a pair see the board:\n"
-        "  cam0 and cam1: 0\n"
-        "Hold the board where a camera of one group and one of another see it together, for some seconds. "
-        "If they did, check that the videos were started at the same time."
+        "These cameras never saw the board at the same time, no two of them: cam0, cam1.\n"
+        "Nearest to it are:\n"
+        "  cam0 and cam1: 1 frame apart\n"
+        "Hold the board where two cameras see it together, for some seconds, and so on from camera to "
+        "camera. If they did, check that the videos were started at the same time."
     )
 
 

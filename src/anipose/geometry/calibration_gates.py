@@ -4,13 +4,13 @@ Each check looks at all cameras before it raises, names those that fail, and say
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
-from anipose.geometry.board_graph import connected_groups
 from anipose.geometry.board_views import Seen
 from anipose.geometry.bundle import FX, N_POSE, Rig, Views
 from anipose.geometry.held_out import HeldOut
@@ -100,24 +100,22 @@ def _of_frames(one: Seen) -> str:
     return f"{len(one.frames)} frame" + ("s" if len(one.frames) != 1 else "")
 
 
-def require_links(names: list[str], shared: Int[NDArray[np.int64], "camera camera"]) -> None:
-    """Say which groups of cameras share no frame, when no two cameras are linked.
+def require_links(names: list[str], views: Views, frames: Int[NDArray[np.int64], "frame"]) -> None:
+    """Say that no two cameras are linked, and which pairs are nearest to it.
 
     Raises:
         CalibrationError: always.
     """
-    groups = connected_groups(shared)
-    listed = "; ".join(", ".join(names[camera] for camera in group) for group in groups)
-    pairs = [
-        f"  {names[a]} and {names[b]}: {shared[a, b]}"
-        for a in range(len(names))
-        for b in range(a + 1, len(names))
-    ]
+    seen = [frames[views.frame[views.camera == camera]] for camera in range(len(names))]
+    pairs = sorted(
+        (_smallest_gap(seen[a], seen[b]), names[a], names[b]) for a, b in combinations(range(len(names)), 2)
+    )
+    near = [f"  {a} and {b}: {_apart(gap)}" for gap, a, b in pairs[:MOST_CANDIDATES]]
     raise CalibrationError(
-        f"These groups of cameras never saw the board at the same time: {listed}.\n"
-        "Frames in which both cameras of a pair see the board:\n" + "\n".join(pairs) + "\n"
-        "Hold the board where a camera of one group and one of another see it together, for some seconds. "
-        "If they did, check that the videos were started at the same time."
+        f"These cameras never saw the board at the same time, no two of them: {', '.join(names)}.\n"
+        "Nearest to it are:\n" + "\n".join(near) + "\n"
+        "Hold the board where two cameras see it together, for some seconds, and so on from camera to "
+        "camera. If they did, check that the videos were started at the same time."
     )
 
 
@@ -138,12 +136,16 @@ def unlinked(
         if camera in linked:
             continue
         gaps = sorted((_smallest_gap(seen[camera], seen[other]), names[other]) for other in linked)
-        near = ", ".join(f"{other} ({gap} frames apart)" for gap, other in gaps[:MOST_CANDIDATES])
+        near = ", ".join(f"{other} ({_apart(gap)})" for gap, other in gaps[:MOST_CANDIDATES])
         reasons[name] = (
             f"it saw the board in {shared[camera, camera]} frames, but never together with "
             f"{', '.join(names[other] for other in linked)}; nearest to it: {near}"
         )
     return reasons
+
+
+def _apart(gap: int) -> str:
+    return f"{gap} frame{'s' if gap != 1 else ''} apart"
 
 
 def _smallest_gap(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:

@@ -157,7 +157,7 @@ def prepare(
     groups = connected_groups(shared)
     largest = max(groups, key=lambda group: (len(group), int(shared[group, group].sum())))
     if len(largest) < at_least:
-        require_links(names, shared)
+        require_links(names, start.views, start.frames)
     if len(groups) > 1:
         left_out |= unlinked(names, start.views, start.frames, shared, largest)
         names = [names[camera] for camera in largest]
