@@ -10,7 +10,7 @@ import pytest
 
 from anipose.board_drawing import draw
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, make_board
-from anipose.detection import detect_in_video
+from anipose.detection import checkerboard_size, count_crossings, detect_in_video
 from anipose.errors import ConfigError
 from anipose.geometry.cameras import Camera
 from anipose.geometry.transforms import rotation_matrix
@@ -222,3 +222,18 @@ def test_all_faults_of_a_board_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         make_board("charuco", [2, 2], marker_bits=3)
     assert str(error.value).count("\n  - ") == 4
+
+
+def test_size_of_a_checkerboard_is_told() -> None:
+    picture, _ = photograph(CHECKERBOARD, (0.3, 0.2, 1.2), 330.0)
+    assert checkerboard_size(picture) == (9, 6)
+    assert checkerboard_size(np.full_like(picture, 90)) is None
+
+
+def test_crossings_of_squares_are_counted_and_corners_of_one_are_not() -> None:
+    picture, _ = photograph(CHECKERBOARD, (0.3, 0.2, 1.2), 330.0)
+    assert 54 <= count_crossings(picture) < 60
+    boxes = np.full((760, 1000), 90, np.uint8)
+    for corner in np.random.default_rng(2).integers(0, 700, (40, 2)):
+        cv2.rectangle(boxes, corner.tolist(), (corner + 60).tolist(), int(corner[0]) % 200, -1)
+    assert count_crossings(boxes) < 30  # they have 160 corners

@@ -47,6 +47,7 @@ class Reading:
         found: in how many pictures the board is then found.
         n_pictures: of how many.
         n_corners: how many corners are found in all.
+        area: columns times rows of the board.
     """
 
     keys: dict[str, Any]
@@ -54,6 +55,7 @@ class Reading:
     found: int
     n_pictures: int
     n_corners: int
+    area: int
 
     @property
     def advice(self) -> str:
@@ -80,13 +82,13 @@ def _toml(value: Any) -> str:
 def advice_for(table: Calibration, video: Path) -> str:
     """What to change in the settings, from a video in which hardly any board is found; empty if not known."""
     pictures = chosen_pictures(video)
-    is_checkerboard = table.board_type == "checkerboard"
-    if is_checkerboard and (advice := _advice_on_markers(pictures)):
+    if table.board_type == "checkerboard" and (advice := _advice_on_markers(table, pictures)):
         return advice
-    reading = best_reading(table, pictures)
-    if reading is not None:
+    if (reading := best_reading(table, pictures)) is not None:
         return reading.advice
-    return "" if is_checkerboard else _advice_on_checkerboard(pictures)
+    if table.board_type == "checkerboard":
+        return ""
+    return _advice_on_markers(table, pictures) or _advice_on_checkerboard(pictures)
 
 
 def chosen_pictures(video: Path) -> list[Gray]:
@@ -108,8 +110,11 @@ def best_reading(table: Calibration, pictures: Sequence[Gray]) -> Reading | None
     else:
         some, readings = _with_markers(table, pictures)
     tried = [_tried(table, keys, some, mirrored=mirrored) for keys, mirrored in readings]
-    # the first of the best: those that differ least from the config come first
-    best = max((one for one in tried if one is not None), key=lambda one: one.n_corners, default=None)
+    # Rows that a board does not have are not missed: the smallest of the best, then the first, which differs
+    # least from the config.
+    best = max(
+        (one for one in tried if one is not None), key=lambda one: (one.n_corners, -one.area), default=None
+    )
     if best is None:
         return None
     best = _tried(table, best.keys, pictures, mirrored=best.mirrored)
@@ -197,8 +202,13 @@ def _dictionary_with(number: int) -> int:
     return next(size for size in DICTIONARY_SIZES if size > number)
 
 
-def _advice_on_markers(pictures: Sequence[Gray]) -> str:
-    """What to do if pictures that should show a checkerboard show markers."""
+def _advice_on_markers(table: Calibration, pictures: Sequence[Gray]) -> str:
+    """What to do if pictures show markers, but not of the configured board."""
+    other = (
+        'an ArUco grid, set board_type = "aruco", board_size = [columns, rows] of markers'
+        if table.board_type == "charuco"
+        else 'a ChArUco board, set board_type = "charuco", board_size = [columns, rows] of squares'
+    )
     some = _fullest(pictures)
     for bits in MARKER_BITS:
         counts = [count_markers(gray, bits) for gray in some]
@@ -206,9 +216,8 @@ def _advice_on_markers(pictures: Sequence[Gray]) -> str:
             largest = max(number for _, number in counts)
             return (
                 f"the pictures show markers of {bits} x {bits} bits, with numbers up to {largest}. If this "
-                'is a ChArUco board, set board_type = "charuco", board_size = [columns, rows] of squares, '
-                f"board_marker_bits = {bits}, board_marker_dict_number = {_dictionary_with(largest)} and "
-                "board_marker_length under [calibration] of config.toml"
+                f"is {other}, board_marker_bits = {bits}, board_marker_dict_number = "
+                f"{_dictionary_with(largest)} and the lengths under [calibration] of config.toml"
             )
     return ""
 
@@ -249,7 +258,8 @@ def _tried(
     if not views:
         return None
     good, corners = _numbered_rightly(table, np.stack(views))
-    return Reading(keys, mirrored, int(good.sum()), len(pictures), int(corners[good].sum()))
+    area = int(np.prod(table.board_size or ()))
+    return Reading(keys, mirrored, int(good.sum()), len(pictures), int(corners[good].sum()), area)
 
 
 def _numbered_rightly(

@@ -23,6 +23,11 @@ from anipose.io.files import write_text
 
 log = logging.getLogger(__name__)
 
+MIRRORED_CHECKERBOARD = (
+    "A checkerboard does not show whether a video is mirrored, which would not agree with the other cameras: "
+    "look at writing or at a hand in the videos; a ChArUco board shows it"
+)
+
 
 def calibrate_and_report(
     *,
@@ -72,6 +77,8 @@ def calibrate_and_report(
             seen, board.points, lenses=lenses, symmetries=board.symmetries, neighbours=board.neighbours
         )
     except CalibrationError as error:
+        if table.board_type == "checkerboard" and len(seen) > 1:
+            advice[MIRRORED_CHECKERBOARD] = None
         message = "\n".join([str(error), *advice])
         found = figures_of_failure(seen, message)
         write_text(figures, _json(found))
