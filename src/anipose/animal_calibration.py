@@ -18,6 +18,7 @@ from anipose.geometry.cameras import Cameras
 from anipose.geometry.held_out import figure
 from anipose.geometry.keypoints import require_keypoints
 from anipose.geometry.point_choice import LEAST_POINTS, MOST_FRAMES, Tracked, shared_counts, well_seen
+from anipose.geometry.structure import calibrate_with_animal_alone
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.views import read_views
 from anipose.poses import MultiviewPoses, Poses2D
@@ -38,7 +39,7 @@ def refine_with_animal(
     """Write the calibration that explains the tracked points of all trials.
 
     Args:
-        start: the calibration before.
+        start: the calibration before; with all cameras at one place, its lenses alone are used.
         poses_2d: trial -> camera -> file; those that are not there are left out.
         settings: trial -> camera -> what the config says about it.
         lengths: known distances of keypoints; without, the scale is that of the start.
@@ -51,15 +52,14 @@ def refine_with_animal(
     tracked = _read(before, poses_2d, settings, score_threshold)
     pairs = _columns(lengths, tracked.keypoints)
     taking_part = _with_points(before, tracked)
-    found = calibrate_with_animal(
-        before.subset(taking_part),
-        replace(
-            tracked,
-            pixels=tracked.pixels[[before.names.index(name) for name in taking_part]],
-            scores=tracked.scores[[before.names.index(name) for name in taking_part]],
-        ),
-        lengths=pairs,
-    )
+    rows = [before.names.index(name) for name in taking_part]
+    tracked = replace(tracked, pixels=tracked.pixels[rows], scores=tracked.scores[rows])
+    start_from = before.subset(taking_part)
+    if _are_at_one_place(before):
+        found = calibrate_with_animal_alone(start_from, tracked, lengths=pairs)
+        before = start_from
+    else:
+        found = calibrate_with_animal(start_from, tracked, lengths=pairs)
     write_calibration(calibration, _described(before, found, lengths_known=bool(lengths)))
 
 
@@ -121,6 +121,12 @@ def _in_order(
     return pixels, scores
 
 
+def _are_at_one_place(cameras: Cameras) -> bool:
+    """Whether only the lenses are known."""
+    poses = cameras.cam_from_world
+    return len(cameras) > 1 and bool((poses == poses[0]).all())
+
+
 def _columns(
     lengths: Sequence[tuple[str, str, float]], keypoints: Sequence[str]
 ) -> list[tuple[int, int, float]]:
@@ -166,20 +172,26 @@ def _described(before: Cameras, found: AnimalCalibration, *, lengths_known: bool
         "adjusted": True,
         "error": figure(found.error_after),
         "adjusted_with_points": found.n_points,
-        "adjusted_error_before": figure(found.error_before),
-        "adjusted_turned_deg": {name: figure(turn) for name, turn in found.turned_deg.items()},
-        "adjusted_moved": {name: figure(move) for name, move in found.moved.items()},
         "scale_from": "animal_lengths" if lengths_known else "the calibration before",
     }
+    if found.error_before is not None:
+        metadata |= {
+            "adjusted_error_before": figure(found.error_before),
+            "adjusted_turned_deg": {name: figure(turn) for name, turn in found.turned_deg.items()},
+            "adjusted_moved": {name: figure(move) for name, move in found.moved.items()},
+        }
     return Cameras(tuple(cameras), metadata)
 
 
 def summary(calibration: Path) -> str:
     """What was done, in a few lines for the terminal."""
     told = read_calibration(calibration).metadata
+    error = f"in frames that were held out, their reprojection error is {told['error']:g} px as a median"
+    if "adjusted_error_before" not in told:
+        return f"calibrated with {told['adjusted_with_points']} tracked points alone: {error}"
     lines = [
-        f"refined with {told['adjusted_with_points']} tracked points: in frames that were held out, their "
-        f"reprojection error is {told['error']:g} px as a median, {told['adjusted_error_before']:g} px before"
+        f"refined with {told['adjusted_with_points']} tracked points: {error}, "
+        f"{told['adjusted_error_before']:g} px before"
     ]
     for name, turn in told["adjusted_turned_deg"].items():
         lines.append(f"{name}  turned by {turn:.2f} degrees, moved by {told['adjusted_moved'][name]:.3g}")

@@ -12,7 +12,7 @@ and points of a keypoint count as no more than their errors differ.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,7 @@ from anipose.geometry.point_bundle import (
     steps_between,
 )
 from anipose.geometry.point_choice import Chosen, Tracked, choose, split_in_time
+from anipose.geometry.resection import placed_by_points
 from anipose.geometry.transforms import cross_matrix, rotation_vector
 from anipose.geometry.triangulation import reprojection_errors, triangulate, triangulate_robust
 
@@ -44,6 +45,10 @@ MOST_POINTS, MOST_HELD_OUT = 4000, 3000
 ROBUST_SCALES, NEAR_SCALES = (30.0, 10.0), (10.0, 5.0, 5.0)
 # A view farther than this many standard deviations is no part of the point that the others make.
 GROSS = 6.0
+# So many cameras are tried elsewhere, each if the noise becomes less than this part of what it was.
+MOST_MOVED, BETTER = 2, 0.8
+# Views farther than this from each other make no point, where one camera is to be placed by the others.
+APART_PX = 50.0
 # Points that come out in front of the cameras, at least; the others are gross errors of the tracker.
 LEAST_IN_FRONT = 0.9
 # How far a camera is off that nobody has moved: by its direction, and by its place, over the distance to the
@@ -59,7 +64,8 @@ class AnimalCalibration:
 
     Attributes:
         cameras: calibrated anew.
-        error_before: median reprojection error in stretches of time that were held out, pixels.
+        error_before: median reprojection error in stretches of time that were held out, pixels; None if
+            nothing was known of where the cameras are.
         error_after: the same with the new calibration.
         turned_deg: how far each camera was turned, by its name.
         moved: how far each camera was moved, in the unit of the calibration.
@@ -68,7 +74,7 @@ class AnimalCalibration:
     """
 
     cameras: Cameras
-    error_before: float
+    error_before: float | None
     error_after: float
     turned_deg: Mapping[str, float]
     moved: Mapping[str, float]
@@ -122,15 +128,41 @@ def _move(before: Camera, after: Camera, scale: float) -> float:
 def fit(cameras: Cameras, seen: Chosen) -> Cameras:
     """The cameras that explain the points best, and are where they were as far as that leaves open.
 
-    From two starts: the cameras as they are, and as they explain the points best whatever was before. The
-    more probable result is taken.
+    From several starts: the cameras as they are, with one or two put where the points of the others say, and
+    as they explain the points best whatever was before. The most probable result is taken.
     """
     centre = np.nanmedian(triangulate(cameras, seen.pixels), axis=0)
     # About the points, turns and shifts of a camera are told apart well.
     before = in_other_world(cameras, 1.0, np.eye(3), -centre)
-    found = [_fit_near(before, start, seen) for start in (before, fit_freely(before, seen))]
+    starts = (before, *_with_some_moved(before, seen), fit_freely(before, seen))
+    found = [_fit_near(before, start, seen) for start in starts]
     best = found[int(np.argmin(_improbability(before, found, seen)))]
     return in_other_world(best, 1.0, np.eye(3), centre)
+
+
+def _with_some_moved(cameras: Cameras, seen: Chosen) -> list[Cameras]:
+    """With one camera, and then two, where the points of the others say, if that makes them fit better."""
+    found = []
+    noise = _points_used(cameras, seen)[2]
+    for _ in range(min(MOST_MOVED, len(cameras) - 2)):
+        candidates = [_with_one_moved(cameras, number, seen) for number in range(len(cameras))]
+        noises = [_points_used(candidate, seen)[2] for candidate in candidates]
+        best = int(np.argmin(noises))
+        if not noises[best] < BETTER * noise:
+            break
+        cameras, noise = candidates[best], noises[best]
+        found.append(cameras)
+    return found
+
+
+def _with_one_moved(cameras: Cameras, number: int, seen: Chosen) -> Cameras:
+    others = np.arange(len(cameras)) != number
+    rest = cameras.subset([name for place, name in enumerate(cameras.names) if place != number])
+    points, _ = triangulate_robust(rest, seen.pixels[others], threshold_px=APART_PX)
+    good = np.isfinite(points).all(axis=-1)
+    moved = list(cameras)
+    moved[number] = placed_by_points(moved[number], points[good], seen.pixels[number, good])
+    return replace(cameras, cameras=tuple(moved))
 
 
 def fit_freely(cameras: Cameras, seen: Chosen) -> Cameras:
