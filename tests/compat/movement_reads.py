@@ -31,4 +31,15 @@ results = {
     "nc": companion,
     "h5": load_poses.from_dlc_file(folder / "pose_2d.h5", fps=100),
 }
-print("\n" + json.dumps({name: described(dataset) for name, dataset in results.items()}))
+animals = xr.load_dataset(folder / "animals_3d.nc")
+ValidPosesInputs.validate(animals)
+tracked = load_poses.from_dlc_file(folder / "animals_2d.h5", fps=100)
+several = {
+    name: {
+        "individuals": [str(individual) for individual in dataset.individuals.values],
+        "berta": dataset.position.sel(individuals="berta", keypoints="nose").values.tolist(),
+    }
+    for name, dataset in {"nc": animals, "h5": tracked}.items()
+}
+described_results = {name: described(dataset) for name, dataset in results.items()}
+print("\n" + json.dumps({**described_results, "several": several}))

@@ -5,6 +5,7 @@ environments takes minutes the first time: `pytest -m slow tests/compat`.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 import environments
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.calibration_formats.registry import FORMATS
-from anipose.io.movement import write_companion
-from anipose.io.poses_2d import read_poses_2d, write_poses_2d
+from anipose.io.movement import Described3D, write_animals_companion, write_companion
+from anipose.io.poses_2d import read_poses_2d, write_animals_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 from anipose.io.tables import SummaryPart, read_angles, write_summary
 from anipose.poses import Frame3D, Poses2D, Poses3D
@@ -85,8 +86,20 @@ def test_movement(tmp_path: Path) -> None:
     used = np.ones((2, 3, 2), dtype=bool)
     write_companion(tmp_path / "pose_3d.nc", poses, fps=100, unit="mm", cameras=["A", "B"], cameras_used=used)
 
+    berta = replace(poses, keypoints=("collar", "nose"), points=points + 100)
+    animals = {name: Described3D(one, used) for name, one in (("anna", poses), ("berta", berta))}
+    write_animals_companion(tmp_path / "animals_3d.nc", animals, fps=100, unit="mm", cameras=["A", "B"])
+    write_animals_2d(
+        tmp_path / "animals_2d.h5",
+        {"anna": POSES_2D, "berta": replace(POSES_2D, points=POSES_2D.points + 100)},
+    )
+
     found = _run("MOVEMENT", "movement_reads.py", tmp_path)
 
+    several = found.pop("several")
+    assert several["nc"]["individuals"] == several["h5"]["individuals"] == ["anna", "berta"]
+    np.testing.assert_array_equal(several["nc"]["berta"][0], points[0, 1] + 100)
+    np.testing.assert_array_equal(several["h5"]["berta"][0], POSES_2D.points[0, 0] + 100)
     expected = {"csv": (poses.keypoints, points, poses.scores), "nc": (poses.keypoints, points, poses.scores)}
     expected["h5"] = (POSES_2D.keypoints, POSES_2D.points, POSES_2D.scores)
     for name, (keypoints, positions, scores) in expected.items():

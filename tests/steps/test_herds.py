@@ -10,8 +10,9 @@ import pytest
 
 from anipose.arrays import NDArray
 from anipose.io.poses_2d import read_animals_2d, write_animals_2d
-from anipose.io.poses_3d import read_animals_3d
-from anipose.io.tables import read_angles
+from anipose.io.poses_3d import read_animals_3d, write_animals_3d
+from anipose.io.tables import read_angles, write_animal_angles
+from anipose.poses import Frame3D, Poses2D, Poses3D
 from herds import KEYPOINTS, NAMES, Herd, make_herd
 from projects import CONFIG, anipose
 
@@ -181,6 +182,32 @@ def test_sleap_tracks_of_other_names_in_each_camera(tmp_path: Path) -> None:
     for place, poses in enumerate(found.values()):
         distance = np.linalg.norm(poses.frame.to_world(poses.points) - made.truth[:, place], axis=-1)
         assert distance.max() < 3
+
+
+def test_files_of_one_animal_are_as_ever(tmp_path: Path) -> None:
+    """The bytes of version 2.0.0.dev0 before it knew several animals."""
+    points = np.arange(12.0).reshape(2, 2, 3) / 7
+    ones = np.ones((2, 2))
+    poses = Poses3D(("nose", "a_x"), points, ones, 2 * ones, 0.5 * ones, Frame3D(), np.arange(2))
+    write_animals_3d(tmp_path / "t.csv", {"": poses})
+    write_animal_angles(tmp_path / "a.csv", {"": {"knee": np.array([90.0, np.nan])}}, np.arange(2))
+    assert (tmp_path / "a.csv").read_bytes() == b"knee,fnum\n90.0,0\n,1\n"
+    assert (tmp_path / "t.csv").read_bytes() == (
+        b"nose_x,nose_y,nose_z,nose_error,nose_ncams,nose_score,a_x_x,a_x_y,a_x_z,a_x_error,a_x_ncams,a_x_score,"
+        b"M_00,M_01,M_02,M_10,M_11,M_12,M_20,M_21,M_22,center_0,center_1,center_2,fnum\n"
+        b"0.0,0.14285714285714285,0.2857142857142857,1.0,2.0,0.5,"
+        b"0.42857142857142855,0.5714285714285714,0.7142857142857143,1.0,2.0,0.5,"
+        b"1.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0\n"
+        b"0.8571428571428571,1.0,1.1428571428571428,1.0,2.0,0.5,"
+        b"1.2857142857142858,1.4285714285714286,1.5714285714285714,1.0,2.0,0.5,"
+        b"1.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,1\n"
+    )
+    flat = Poses2D(("nose",), points[:, :1, :2], ones[:, :1], "net")
+    write_animals_2d(tmp_path / "t.h5", {"": flat})
+    table = pd.read_hdf(tmp_path / "t.h5")
+    assert list(table.columns.names) == ["scorer", "bodyparts", "coords"]
+    (alone,) = read_animals_2d(tmp_path / "t.h5").items()
+    assert alone[0] == ""
 
 
 class TestBadInput:

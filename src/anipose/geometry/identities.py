@@ -22,6 +22,7 @@ from anipose.geometry.view_matching import (
     Slots,
     assigned,
     match_views,
+    usual_distance_px,
 )
 
 Array = NDArray[np.float64]
@@ -29,6 +30,8 @@ Mask = NDArray[np.bool_]
 
 # An epipolar or reprojection distance is that of a wrong point from this many thresholds on.
 WRONG_THRESHOLDS = 2.0
+# Where trackers are less exact than that, from this many times the usual distance on.
+WRONG_DISTANCES = 4.0
 # What the names of the trackers count when animals are followed, beside the way they moved.
 NAME_WEIGHT = 0.3
 # What it counts that all views have an animal, and not only one: only one has what is no animal.
@@ -71,10 +74,13 @@ def match_identities(
     weights = np.where(seen, np.nan_to_num(np.clip(scores, 0, 1)), 0.0)
     if not seen.any():
         return np.full((pixels.shape[1], len(cameras), n_animals), -1)
-    wrong_px = WRONG_THRESHOLDS * threshold_px
+    rays = cameras.undistort(pixels)
+    wrong_px = max(
+        WRONG_THRESHOLDS * threshold_px, WRONG_DISTANCES * usual_distance_px(cameras, rays, weights)
+    )
     # What is no animal, as a reflection that one tracker takes for one, gets a place of its own at first.
     n_groups = max(n_animals, pixels.shape[2])
-    slots = match_views(cameras, cameras.undistort(pixels), weights, n_groups, threshold_px=wrong_px)
+    slots = match_views(cameras, rays, weights, n_groups, threshold_px=wrong_px)
     followed = _follow(cameras, pixels, slots, n_animals)
     slots = _with_lasting_names(followed, pixels.shape[2])
     return _reassigned(cameras, pixels, weights, slots, followed.certain, wrong_px)

@@ -33,6 +33,8 @@ MISFIT = 0.75
 # could be taken for each other, trackers' identities decide, unless they change just there.
 AROUND_FRAMES, AROUND_WEIGHT = 15, 0.5
 SWEEPS = 2
+# So many frames tell how far points usually are from where they should be.
+FRAMES_TO_MEASURE = 300
 FRAMES_AT_ONCE = 2000
 
 
@@ -134,6 +136,30 @@ def _fit_to_animals(
     return fit
 
 
+def usual_distance_px(
+    cameras: Cameras,
+    rays: Float[Array, "camera frame instance keypoint 2"],
+    weights: Float[Array, "camera frame instance keypoint"],
+) -> float:
+    """How far keypoints usually are from the epipolar lines of the same animal in other views; 0 if unknown.
+
+    That of an instance to the nearest one in another view is the median over its keypoints.
+    """
+    some = slice(None, None, max(rays.shape[1] // FRAMES_TO_MEASURE, 1))
+    found = []
+    for one, two in combinations(range(len(cameras)), 2):
+        both = [one, two]
+        squares = _squared_distances(cameras, both, rays[both, some])
+        comparable = (weights[one, some] > 0)[:, :, None] & (weights[two, some] > 0)[:, None]
+        squares = np.sort(np.where(comparable, squares, np.nan), axis=-1)
+        middle = np.maximum(np.isfinite(squares).sum(axis=-1, keepdims=True) - 1, 0) // 2
+        medians = np.take_along_axis(squares, middle, axis=-1)[..., 0]
+        found.append(np.fmin.reduce(medians, axis=2).ravel())
+    known = np.concatenate(found)
+    known = known[np.isfinite(known)]
+    return float(np.sqrt(np.median(known))) if len(known) else 0.0
+
+
 def _compare(
     cameras: Cameras,
     both: list[int],
@@ -141,7 +167,17 @@ def _compare(
     weights: Float[Array, "2 frame instance keypoint"],
     threshold_px: float,
 ) -> Evidence:
-    """Compare all instances of two views by the first-order (Sampson) distance from the epipolar lines.
+    """Compare all instances of two views."""
+    squares = np.fmin(_squared_distances(cameras, both, rays) / threshold_px**2, 1.0)
+    roots = np.sqrt(weights)
+    cost = np.einsum("fik,fjk,fijk->fij", roots[0], roots[1], squares)
+    return Evidence(cost, roots[0] @ roots[1].swapaxes(1, 2))
+
+
+def _squared_distances(
+    cameras: Cameras, both: list[int], rays: Float[Array, "2 frame instance keypoint 2"]
+) -> Float[Array, "frame first second keypoint"]:
+    """First-order (Sampson) distances of the keypoints in two views from the epipolar lines, pixels squared.
 
     References:
         Hartley & Zisserman, Multiple View Geometry, 2nd ed., section 11.4.3.
@@ -159,10 +195,8 @@ def _compare(
         (in_one[0] ** 2 + in_one[1] ** 2) / focal_one**2
     )[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.fmin(product**2 / (threshold_px**2 * variance), 1.0)
-    roots = np.sqrt(weights)
-    cost = np.einsum("fik,fjk,fijk->fij", roots[0], roots[1], squares)
-    return Evidence(cost, roots[0] @ roots[1].swapaxes(1, 2))
+        squares: Array = product**2 / variance
+    return squares
 
 
 def assigned(
