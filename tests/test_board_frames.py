@@ -8,9 +8,9 @@ import pytest
 
 from anipose.board_frames import (
     ENOUGH_SHARED,
-    ENOUGH_VIEWS,
     FIRST_LOOK,
     MANY_VIEWS,
+    are_enough,
     count_different,
     looks,
     missing_frames,
@@ -55,6 +55,15 @@ def test_a_board_held_still_is_one_view() -> None:
     still, moving = (views(np.arange(40), shift, 40) for shift in (0.0, 70.0 * np.arange(40)))
     assert count_different(still) == 1
     assert count_different(moving) == 40
+
+
+def test_slow_motion_is_not_looked_at_more_closely() -> None:
+    """Views between those of a slow board are like them; there may be others in gaps."""
+    slow = views(np.arange(0, 480, 8), np.linspace(0, 300, 60), 480, 8)
+    assert count_different(slow) < 30
+    assert are_enough(slow)
+    with_gap = replace(slow, n_frames=960, looked_at=np.r_[np.arange(0, 480, 8), np.arange(720, 960, 8)])
+    assert not are_enough(with_gap)
 
 
 def test_frames_that_bring_nothing_are_left_out() -> None:
@@ -127,7 +136,7 @@ def chosen_views(found: Mapping[str, BoardDetections]) -> dict[str, BoardDetecti
         for frames in looks(one.n_frames):
             seen = np.union1d(seen, frames)
             first[name] = looked_at(one, seen)
-            if count_different(first[name]) >= ENOUGH_VIEWS:
+            if are_enough(first[name]):
                 break
     used = used_frames(first)
     return {

@@ -8,9 +8,8 @@ import numpy as np
 
 from anipose.board_advice import advice_for, boards_that_agree
 from anipose.board_frames import (
-    ENOUGH_VIEWS,
     MOST_LOOKS,
-    count_different,
+    are_enough,
     looks,
     missing_frames,
     used_frames,
@@ -38,7 +37,7 @@ def first_look(table: Calibration, video: Path, also: tuple[int, ...] = ()) -> B
         found = both(found, film.look(np.setdiff1d(frames, also)))
         if not (is_advised or boards_that_agree(table, found)):
             found, is_advised = _with_advice(table, video, found), True
-        is_enough = found.n_looked_at >= len(first) and count_different(found) >= ENOUGH_VIEWS
+        is_enough = found.n_looked_at >= len(first) and are_enough(found)
         if found.advice or is_enough or found.n_looked_at >= MOST_LOOKS:
             break
     return found if is_advised else _with_advice(table, video, found)

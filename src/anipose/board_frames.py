@@ -22,6 +22,8 @@ FIRST_LOOK = 256
 BLOCK = 256
 # A camera with this many views that differ has enough; with fewer, it looks at more frames, up to so many.
 ENOUGH_VIEWS, MOST_LOOKS = 30, 1024
+# Or this many views, once there are no gaps: those between them would hardly differ from them.
+ENOUGH_ALIKE = 60
 # Views differ by this in `view_features`: a shift by 5 % of the picture, or 10 % in size or shape.
 DIFFERENCE = 0.1
 # Views of the same pose are dropped if a camera has this many without them.
@@ -52,6 +54,15 @@ def _finer(step: int, gap: int) -> Iterator[tuple[int, int]]:
     yield step, gap
     yield from ((step, closer) for closer in range(gap - 1, -1, -1))
     yield from ((closer, 0) for closer in range(step - 1, -1, -1))
+
+
+def are_enough(found: BoardDetections) -> bool:
+    """Whether a camera has seen enough boards for its lens and for links to others."""
+    if count_different(found) >= ENOUGH_VIEWS:
+        return True
+    apart = np.diff(found.looked_at) if found.looked_at is not None else np.ones(1)
+    has_gaps = len(apart) > 0 and apart.max() > np.median(apart)
+    return len(found.frames) >= ENOUGH_ALIKE and not has_gaps
 
 
 def count_different(found: BoardDetections) -> int:
