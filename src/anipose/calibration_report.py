@@ -111,9 +111,10 @@ def _initial(path: Path | None, table: Calibration) -> Cameras | None:
         )
         return None
     if not path.is_file():
+        fault = "is a folder" if path.is_dir() else "does not exist"
         raise FileAccessError(
-            f"{path} does not exist; it is named by calibration.calibration_init, relative to the "
-            "experiment folder"
+            f"{path} {fault}; it is named by calibration.calibration_init, relative to the experiment "
+            "folder, and must be a calibration.toml"
         )
     return read_calibration(path)
 

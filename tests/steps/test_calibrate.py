@@ -12,8 +12,9 @@ import pytest
 from anipose.board_drawing import draw
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted
 from anipose.draw.board_print import board_pdf
+from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.transforms import rotation_matrix
-from anipose.io.calibration import read_calibration
+from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.detections import BoardDetections, read_detections, write_detections
 from projects import anipose
 
@@ -298,3 +299,74 @@ def test_advice_survives_the_file(tmp_path: Path) -> None:
     found = BoardDetections((640, 480), 10, np.empty(0, int), np.empty((0, 24, 2)), "set x = 1")
     write_detections(tmp_path / "d.csv", found)
     assert read_detections(tmp_path / "d.csv").advice == "set x = 1"
+
+
+def lenses_of(root: Path) -> dict[str, tuple[np.ndarray, np.ndarray, bool]]:
+    cameras = read_calibration(calibration_of(root) / "calibration.toml")
+    return {camera.name: (camera.matrix, camera.distortions, camera.fisheye) for camera in cameras}
+
+
+@pytest.mark.parametrize(("use", "tolerance"), [("fixed", 0.0), ("refine", 0.02)])
+def test_lenses_of_another_calibration_are_used(tmp_path: Path, use: str, tolerance: float) -> None:
+    """Its focal lengths are 1 % too long: kept if they are fixed; if refined, between."""
+    root = film(tmp_path, BOARD)
+    elsewhere = np.array([[606.0, 0, 319.5], [0, 606, 239.5], [0, 0, 1]])
+    cameras = tuple(Camera(name, SIZE, elsewhere, np.zeros(5)) for name in "AB")
+    write_calibration(root / "lenses" / "calibration.toml", Cameras(cameras, {}))
+    keys = (
+        "--set",
+        "calibration.calibration_init=lenses/calibration.toml",
+        "--set",
+        f"calibration.intrinsics={use}",
+    )
+    done = anipose(root, "calibrate", "--jobs", "1", *keys)
+    assert done.returncode == 0, done.stdout
+    for matrix, distortions, _ in lenses_of(root).values():
+        np.testing.assert_allclose(matrix, elsewhere, atol=tolerance * 606)
+        assert (distortions == 0).all() or use == "refine"
+
+
+def test_lens_of_the_config_is_used(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    config = root / "config.toml"
+    matrix = [[600.0, 0.0, 320.0], [0.0, 600.0, 240.0], [0.0, 0.0, 1.0]]
+    of_camera = f"matrix = {matrix}\ndistortions = [0.0, 0.0, 0.0, 0.0, 0.0]\n"
+    config.write_text(config.read_text() + f"[cameras.A]\n{of_camera}[cameras.B]\n{of_camera}")
+    done = anipose(root, "calibrate", "--jobs", "1", "--set", "calibration.intrinsics=fixed")
+    assert done.returncode == 0, done.stdout
+    np.testing.assert_array_equal(lenses_of(root)["A"][0], matrix)
+    missing = anipose(root, "calibrate", "--jobs", "1", "--set", "calibration.intrinsics=estimate")
+    assert missing.returncode == 0
+    assert lenses_of(root)["A"][0][0, 0] != 600.0
+
+
+def test_lens_that_is_not_given_is_asked_for(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    failed = anipose(root, "calibrate", "--jobs", "1", "--set", "calibration.intrinsics=fixed")
+    assert failed.returncode == 1
+    assert 'calibration.intrinsics = "fixed", but no lens is given for camera A, B' in failed.stdout
+
+
+def test_lenses_filmed_apart_are_used(tmp_path: Path) -> None:
+    """The cameras together see the board in 4 frames only; each alone in 16 more."""
+    root = film(tmp_path, BOARD, n=20)
+    apart = root / "session1" / "calibration-intrinsics"
+    for folder in sorted(calibration_of(root).iterdir()):
+        (apart / folder.name).mkdir(parents=True)
+        for path in sorted(folder.iterdir())[4:]:
+            path.rename(apart / folder.name / path.name)
+    done = anipose(root, "calibrate", "--jobs", "1", "--set", "calibration.intrinsics=fixed")
+    assert done.returncode == 0, done.stdout
+    for matrix, _, _ in lenses_of(root).values():
+        assert matrix[0, 0] == pytest.approx(600, rel=0.01)
+    figures = json.loads((calibration_of(root) / "report.json").read_text())
+    assert figures["cameras"]["A"]["views"] == 4
+
+
+def test_one_camera_may_be_a_fisheye(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    with (root / "config.toml").open("a") as config:
+        config.write("[cameras.B]\nfisheye = true\n")
+    done = anipose(root, "calibrate", "--jobs", "1")
+    assert done.returncode == 0, done.stdout
+    assert [is_fisheye for _, _, is_fisheye in lenses_of(root).values()] == [False, True]

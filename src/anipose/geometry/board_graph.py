@@ -4,6 +4,7 @@ Every pose of a board in a camera is a list of candidates, because a small or di
 the same mirrored, and a symmetric one the same turned round: what agrees over frames and cameras is true.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +74,15 @@ def place_cameras(
 
     Pairs are joined along the maximum spanning tree of the support that their relative poses have.
     """
+    starts = np.searchsorted(candidates.view, np.arange(len(views.camera) + 1))
+    seen: list[dict[int, Array]] = [{} for _ in range(n_cameras)]
+    for view, (camera, frame) in enumerate(zip(views.camera, views.frame, strict=True)):
+        seen[camera][int(frame)] = candidates.cam_from_board[starts[view] : starts[view + 1]]
     relative: dict[tuple[int, int], Array] = {}
     support = np.zeros((n_cameras, n_cameras))
     for a in range(n_cameras):
         for b in range(a + 1, n_cameras):
-            found = _relative_pose(views, candidates, symmetries, a, b)
+            found = _relative_pose(seen[a], seen[b], symmetries)
             if found is not None:
                 relative[a, b], relative[b, a] = found[0], inverse(found[0])
                 support[a, b] = support[b, a] = found[1]
@@ -93,24 +98,21 @@ def place_cameras(
 
 
 def _relative_pose(
-    views: Views, candidates: Candidates, symmetries: Array, a: int, b: int
+    a: Mapping[int, Array], b: Mapping[int, Array], symmetries: Array
 ) -> tuple[Float[Array, "3 4"], float] | None:
-    """b_from_a that most frames agree with, and how many do."""
-    frames, _, _ = np.intersect1d(
-        views.frame[views.camera == a], views.frame[views.camera == b], return_indices=True
-    )
+    """b_from_a that most frames agree with, and how many do.
+
+    Args:
+        a, b: possible poses of the board, (candidate, 3, 4), by frame.
+    """
+    frames = np.array(sorted(a.keys() & b.keys()), int)
     if len(frames) > MAX_FRAMES_PER_PAIR:
         frames = frames[np.linspace(0, len(frames) - 1, MAX_FRAMES_PER_PAIR).astype(int)]
     possible: list[Array] = []
     group: list[NDArray[np.int64]] = []
     distances: list[np.floating] = []
     for frame in frames:
-        in_a, in_b = (
-            candidates.cam_from_board[
-                np.isin(candidates.view, np.flatnonzero((views.camera == c) & (views.frame == frame)))
-            ]
-            for c in (a, b)
-        )
+        in_a, in_b = a[int(frame)], b[int(frame)]
         if not (len(in_a) and len(in_b)):
             continue
         turned = compose(in_b[:, None], symmetries[None]).reshape(-1, 3, 4)
