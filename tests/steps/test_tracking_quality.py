@@ -103,12 +103,14 @@ def test_frames_to_label_are_pictures_with_the_tracked_points(tmp_path: Path) ->
     assert (chosen["session"], chosen["trial"], chosen["frame"]) == ("session1", "t", str(BAD_FRAME))
     for camera in ("cam0", "cam1", "cam2"):
         folder = tmp_path / "frames-to-label" / "labeled-data" / f"session1-t-{camera}"
-        assert sorted(path.name for path in folder.iterdir()) == ["img12.png", "machinelabels-iter0.h5"]
-        labels = read_labels(folder / "machinelabels-iter0.h5")
-        assert labels.images == ("img12.png",)
-        assert labels.frame_numbers == (BAD_FRAME,)
+        tables = ["machinelabels-iter0.csv", "machinelabels-iter0.h5"]
+        assert sorted(path.name for path in folder.iterdir()) == ["img12.png", *tables]
         tracked = read_poses_2d(poses / f"t-{camera}.h5")
-        np.testing.assert_array_equal(labels.poses.points[0], tracked.points[BAD_FRAME])
+        for table in tables:
+            labels = read_labels(folder / table)
+            assert labels.images == ("img12.png",)
+            assert labels.frame_numbers == (BAD_FRAME,)
+            np.testing.assert_array_equal(labels.poses.points[0], tracked.points[BAD_FRAME])
 
     marked = tmp_path / "frames-to-label" / "labeled-data" / "session1-t-cam0" / "img12.png"
     marked.write_bytes(b"edited by somebody")

@@ -23,7 +23,7 @@ from anipose.trackers.workers import serve
 
 _HERE = Path(__file__).parent
 N_WALKS, MIDDLE = 20, 30
-LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS = 40, 60, 50
+LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS = 40, 60, 80
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
 
 def test_exported_it_finds_the_same_without_deeplabcut(network: Path, tmp_path: Path) -> None:
     """`export-model`, then the ONNX file beside the project, on the same videos."""
+    pytest.importorskip("onnxruntime")
     python = environments.DEEPLABCUT.python()
     config = CONFIG.format(model=network, python=python)
     film_walk(tmp_path / "lizard", N_FRAMES // 3)

@@ -1,6 +1,7 @@
 """Truth is painted: discs of known colour at known places, covered exactly, with stated noise."""
 
 import colorsys
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -118,6 +119,24 @@ def test_markers_of_one_colour_that_cross_keep_their_names() -> None:
     assert np.abs(poses.points - truth).max() < TOLERANCE_PX
 
 
+def test_one_that_overtakes_another_of_its_colour_keeps_its_name() -> None:
+    """For many frames they are a single blob, which is taken apart; the score says that this is not exact."""
+    n = np.arange(36)
+    slow = np.stack([40 + 1.0 * n, np.full(36, 60.0)], axis=-1)
+    fast = np.stack([15 + 2.6 * n, 57 + 0.1 * n], axis=-1)
+    truth = np.stack([fast, slow], axis=1)
+    frames = [frame([(c, paint(200)) for c in row], seed=k) for k, row in enumerate(truth)]
+    poses = track(frames, settings({"fast": 200.0, "slow": 200.0}))
+    error = np.linalg.norm(poses.points - truth, axis=-1)
+    apart = np.linalg.norm(fast - slow, axis=-1) > 2 * RADIUS + 5
+    assert apart.sum() > 15
+    assert (~apart).sum() > 10
+    assert error[apart].max() < TOLERANCE_PX
+    assert np.nanmax(error[~apart]) < RADIUS
+    assert poses.scores[apart].min() > 0.9
+    assert np.nanmin(poses.scores[~apart]) < 0.5
+
+
 def test_hidden_marker_is_nan_and_is_found_again() -> None:
     centres = [(30.0 + 3 * n, 60.0) for n in range(20)]
     hidden = {7, 8, 9}
@@ -204,3 +223,16 @@ def test_videos_of_the_demo(tmp_path: Path) -> None:
     assert np.percentile(error[good], 95) < 1
     assert good.mean() > 0.8
     assert np.nanmedian(error[poses.scores < 0.5]) > np.median(error[good])
+
+
+@pytest.mark.slow
+def test_no_two_of_one_colour_are_confused_in_10_000_frames() -> None:
+    """Three of one colour cross, overlap and are hidden for up to half a second: `benchmarks/markers.py`."""
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "markers.py"
+    module = runpy.run_path(str(benchmark), run_name="markers")
+    result = module["measure"](10_000, seed=0)
+    assert result.crossings > 10
+    assert result.swapped == 0
+    assert result.median_px < 0.3
+    assert result.found > 0.99
+    assert result.made_up == 0

@@ -23,7 +23,17 @@ def main(folder: Path) -> None:
     importlib.import_module("torch_programs").declare_torchvision_operators()
     labels = json.loads((folder / "labels.json").read_text())
     write_labels(folder, labels)
-    train(folder, labels["epochs"], n_steps=len(labels["images"]) // BATCH)
+    n_steps = len(labels["images"]) // BATCH
+    # Wide peaks are found from far away; narrow ones then say exactly where.
+    train(folder, "wide", labels["epochs"], n_steps=n_steps, sigma=5.0)
+    train(
+        folder,
+        "project",
+        labels["epochs"] // 4,
+        n_steps=n_steps,
+        sigma=2.0,
+        start=folder / "wide" / "best.ckpt",
+    )
 
 
 def write_labels(folder: Path, labels: dict[str, dict[str, list[list[float]]]]) -> None:
@@ -40,7 +50,9 @@ def write_labels(folder: Path, labels: dict[str, dict[str, list[list[float]]]]) 
     sleap_io.Labels(frames).save(str(folder / "labels.slp"))
 
 
-def train(folder: Path, epochs: int, n_steps: int) -> None:
+def train(
+    folder: Path, name: str, epochs: int, *, n_steps: int, sigma: float, start: Path | None = None
+) -> None:
     from sleap_nn.train import train
 
     unet = {
@@ -59,7 +71,7 @@ def train(folder: Path, epochs: int, n_steps: int) -> None:
         backbone_config={"unet": unet},
         head_configs={
             "single_instance": {
-                "confmaps": {"sigma": 5.0, "output_stride": OUTPUT_STRIDE, "part_names": None}
+                "confmaps": {"sigma": sigma, "output_stride": OUTPUT_STRIDE, "part_names": None}
             }
         },
         batch_size=BATCH,
@@ -72,7 +84,9 @@ def train(folder: Path, epochs: int, n_steps: int) -> None:
         enable_progress_bar=False,
         save_ckpt=True,
         ckpt_dir=str(folder),
-        run_name="project",
+        run_name=name,
+        pretrained_backbone_weights=start and str(start),
+        pretrained_head_weights=start and str(start),
     )
 
 

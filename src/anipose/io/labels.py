@@ -4,6 +4,7 @@ Rows are images, named by the number of their frame: img0012.png.
 """
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
 from anipose.io.deeplabcut import KEY, image_names
-from anipose.io.files import require_file
+from anipose.io.files import require_file, write_text
 from anipose.io.pandas_table import TableWriter
 from anipose.io.poses_2d import read_poses_2d
 from anipose.poses import Poses2D
@@ -74,7 +75,9 @@ def read_all_labels(paths: Sequence[Path]) -> tuple[tuple[str, ...], NDArray[np.
 
 
 def write_labels(path: Path, video: str, images: Sequence[str], poses: Poses2D) -> None:
-    """Write labels, or predictions to be corrected, so that DeepLabCut reads them.
+    """Write labels, or predictions to be corrected: a table for DeepLabCut, and beside it a .csv of the same.
+
+    The .csv is what SLEAP imports as a "DeepLabCut dataset", and sleap-io as `load_dlc`, with the images.
 
     Args:
         path: the .h5 file.
@@ -89,6 +92,14 @@ def write_labels(path: Path, video: str, images: Sequence[str], poses: Poses2D) 
     levels = ("scorer", "bodyparts", "coords")
     with TableWriter(path, key=KEY, levels=levels, columns=columns, index_bytes=width) as table:
         table.append(values, np.array([row.encode() for row in rows], dtype=f"S{width}"))
+    lines = [[level, *names] for level, names in zip(levels, zip(*columns, strict=True), strict=True)]
+    lines += [
+        [row, *("" if np.isnan(value) else repr(float(value)) for value in cells)]
+        for row, cells in zip(rows, values, strict=True)
+    ]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    write_text(path.with_suffix(".csv"), text.getvalue())
 
 
 def _names_in_csv(path: Path) -> tuple[str, ...]:

@@ -23,8 +23,12 @@ SURPRISE_RATE, LEAST_SURPRISE_PX = 0.1, 0.5
 TAILS = 3.0
 # The usual area of a marker follows larger blobs faster than smaller ones, which may be half hidden.
 GROWTH, SHRINKAGE = 0.2, 0.02
-# A blob so much larger than a marker usually is, where two are expected, is both of them.
-MERGED_AREA = 1.2
+# A blob so much larger than a marker usually is, where two are expected, is both of them; what is made of it
+# is not seen as one disc, and counts as one that is hardly round.
+MERGED_AREA = 1.15
+SPLIT_ROUNDNESS = 0.16
+# The velocity of a marker follows a place in such a blob, which is not exact, at this rate.
+SPLIT_RATE = 0.15
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Blobs:
         centres: (blob, 2), pixels.
         areas: (blob,), square pixels.
         roundness: (blob,), 1 for a disc, 0.5 for a half disc.
+        axes: (blob, 2), unit vectors in which the blobs are longest.
     """
 
     keypoints: list[int]
     centres: Float[np.ndarray, "blob 2"]
     areas: Float[np.ndarray, "blob"]
     roundness: Float[np.ndarray, "blob"]
+    axes: Float[np.ndarray, "blob 2"]
 
 
 @dataclass
@@ -85,44 +91,68 @@ class Tracks:
         spread = np.minimum(self.surprise * (1 + self.missed) * (2 + self.missed) / 2, gates / 2)
         points = np.full_like(self.last, np.nan)
         areas, roundness = np.full((2, len(points)), np.nan)
+        halves = np.zeros(len(points), bool)
         for blobs in found:
             members = np.array(blobs.keypoints)
-            blobs = self._without_merged(blobs, members, expected)
+            blobs, is_half = self._split(blobs, members, expected, spread)
             rows, columns = _assign(expected[members], spread[members], gates[members], blobs)
             chosen = members[rows]
+            halves[chosen] = is_half[columns]
             points[chosen], areas[chosen], roundness[chosen] = (
                 values[columns] for values in (blobs.centres, blobs.areas, blobs.roundness)
             )
         off = np.nan_to_num(np.linalg.norm(points - expected, axis=-1) / gates)
-        self._learn(points, expected, areas)
+        self._learn(points, expected, areas, halves)
         scores = np.minimum(areas / self.area, 1) * np.sqrt(roundness) * np.exp(-0.5 * off**2)
         return points, np.where(np.isfinite(areas), scores, np.nan)
 
-    def _without_merged(self, blobs: Blobs, members: Indices, expected: Array) -> Blobs:
-        """Without the blobs that are two markers in one: neither is where their centre is."""
-        radius = np.sqrt(self.area[members] / np.pi)
-        distance = np.linalg.norm(expected[members][:, None] - blobs.centres, axis=-1)
-        # Both are in the blob, if anywhere: its centre is less than a radius from theirs.
-        within = distance < np.sqrt(blobs.areas / np.pi) + 0.5 * radius[:, None]
-        usual = np.nanmin(np.where(within, self.area[members][:, None], np.nan), axis=0, initial=np.inf)
-        one = ~((within.sum(axis=0) > 1) & (blobs.areas > MERGED_AREA * usual))
-        return Blobs(blobs.keypoints, blobs.centres[one], blobs.areas[one], blobs.roundness[one])
+    def _split(self, blobs: Blobs, members: Indices, expected: Array, spread: Array) -> tuple[Blobs, Mask]:
+        """Two blobs in the place of each that is two markers of this paint; and which blobs these are.
 
-    def _learn(self, points: Array, expected: Array, areas: Float[np.ndarray, "keypoint"]) -> None:
+        Of two discs of radius r whose centres are d apart, d < 2 r, the area is larger than that of one by
+        2 r d for small d, and by 1.57 r d for d = 2 r. The centres are on the long axis of the blob.
+        """
+        usual = self.area[members]
+        distance = np.linalg.norm(expected[members][:, None] - blobs.centres, axis=-1)
+        # A hidden marker may come out anywhere about where it is expected, also right beside another one.
+        reach = np.sqrt(blobs.areas / np.pi) + (0.5 * np.sqrt(usual / np.pi) + spread[members])[:, None]
+        within = distance < reach
+        of_one = np.where(within, usual[:, None], np.inf).min(axis=0, initial=np.inf)
+        two = (within.sum(axis=0) > 1) & (blobs.areas > MERGED_AREA * of_one)
+        radius, more = np.sqrt(of_one[two] / np.pi), np.minimum(blobs.areas[two] / of_one[two] - 1, 1)
+        apart = more * np.pi * radius / (2 - 0.43 * more)
+        half = 0.5 * apart[:, None] * blobs.axes[two]
+        halves = Blobs(
+            blobs.keypoints,
+            np.concatenate([blobs.centres[~two], blobs.centres[two] - half, blobs.centres[two] + half]),
+            np.concatenate([blobs.areas[~two], of_one[two], of_one[two]]),
+            np.concatenate([blobs.roundness[~two], *2 * [np.full(two.sum(), SPLIT_ROUNDNESS)]]),
+            np.concatenate([blobs.axes[~two], blobs.axes[two], blobs.axes[two]]),
+        )
+        return halves, np.arange(len(halves.areas)) >= (~two).sum()
+
+    def _learn(
+        self, points: Array, expected: Array, areas: Float[np.ndarray, "keypoint"], halves: Mask
+    ) -> None:
         seen = np.isfinite(areas)
         step = points - self.last
         follows = seen & (self.missed == 0) & np.isfinite(step[:, 0])
         off = np.linalg.norm(points - expected, axis=-1)
         surprise = self.surprise + SURPRISE_RATE * (off - self.surprise)
-        known = follows & (np.abs(self.velocity).sum(axis=-1) > 0)
+        known = follows & ~halves & (np.abs(self.velocity).sum(axis=-1) > 0)
         self.surprise = np.where(known, np.maximum(surprise, LEAST_SURPRISE_PX), self.surprise)
         # Found again, it is expected to go on as before: where it was hidden, its last step is not known.
         bend = self.bend + BEND_RATE * (step - self.velocity - self.bend)
-        self.bend = np.where(known[:, None], bend, np.where(seen[:, None], 0, KEPT_BEND * self.bend))
+        found_again = seen & ~follows & ~halves
+        self.bend = np.where(known[:, None], bend, np.where(found_again[:, None], 0, KEPT_BEND * self.bend))
         kept = np.where(seen[:, None], self.velocity, KEPT_SPEED * self.velocity + self.bend)
-        self.velocity = np.where(follows[:, None], step, kept)
+        half = self.velocity + self.bend + SPLIT_RATE * (step - self.velocity)
+        moving = np.where(halves[:, None], half, step)
+        self.velocity = np.where(follows[:, None], moving, kept)
         self.last = np.where(seen[:, None], points, self.last + self.velocity)
         self.missed = np.where(seen, 0, self.missed + 1)
+        areas = np.where(halves, np.nan, areas)
+        seen = np.isfinite(areas)
         usual = np.where(np.isnan(self.area), areas, self.area)
         rate = np.where(areas > usual, GROWTH, SHRINKAGE)
         self.area = np.where(seen, usual + rate * (areas - usual), self.area)

@@ -161,8 +161,8 @@ def _blobs(frame: Image, paints: Mapping[_Paint, list[int]]) -> list[Blobs]:
     found = []
     for paint, keypoints in paints.items():
         windows = _windows(paint.covers(small), paint, step, BLOBS_PER_KEYPOINT * len(keypoints))
-        measured = np.array([m for window in windows for m in _measured(frame, window, paint)]).reshape(-1, 4)
-        found.append(Blobs(keypoints, measured[:, :2], measured[:, 2], measured[:, 3]))
+        measured = np.array([m for window in windows for m in _measured(frame, window, paint)]).reshape(-1, 6)
+        found.append(Blobs(keypoints, measured[:, :2], measured[:, 2], measured[:, 3], measured[:, 4:]))
     return found
 
 
@@ -186,10 +186,8 @@ def _windows(mask: Image, paint: _Paint, step: int, at_most: int) -> list[tuple[
     return windows
 
 
-def _measured(
-    frame: Image, window: tuple[slice, slice], paint: _Paint
-) -> Iterator[tuple[float, float, float, float]]:
-    """x, y, area and roundness of the largest blob in a window; nothing if its area is not plausible."""
+def _measured(frame: Image, window: tuple[slice, slice], paint: _Paint) -> Iterator[tuple[float, ...]]:
+    """x, y, area, roundness and long axis of the largest blob in a window; nothing if it is not plausible."""
     picture = frame[window]
     hsv = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2HSV_FULL)
     covered = paint.covers(hsv)
@@ -213,8 +211,8 @@ def _measured(
         return
     x, y = moments["m10"] / total, moments["m01"] / total
     spread = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]]) / total
-    narrow, wide = np.linalg.eigvalsh(spread)
-    yield x + window[1].start, y + window[0].start, float(area), float(np.sqrt(max(narrow, 0) / wide))
+    (narrow, wide), (_, axis) = (values.T for values in np.linalg.eigh(spread))
+    yield x + window[1].start, y + window[0].start, float(area), float(np.sqrt(max(narrow, 0) / wide)), *axis
 
 
 def _other_paint(hsv: Image, paint: _Paint, covered: Image) -> Mask:
