@@ -34,7 +34,7 @@ NOISE_PX = 2.0
 LEAST_SQUARES = Loss(lambda square: (square, np.ones_like(square)), 1.0)
 
 
-def animal(n_frames: int = 120) -> Float[Array, "frame keypoint 3"]:
+def animal(n_frames: int = 150) -> Float[Array, "frame keypoint 3"]:
     return make_points(n_frames * len(KEYPOINTS)).reshape(n_frames, len(KEYPOINTS), 3)
 
 
@@ -94,7 +94,7 @@ def test_others_stay_where_the_board_had_them(n_cameras: int) -> None:
     found = calibrate_with_animal(nudged(truth, 0, 2.0), tracked(pixels))
     assert found.turned_deg["cam0"] == pytest.approx(2, abs=0.1)
     for name in truth.names[1:]:
-        assert found.turned_deg[name] < 0.05
+        assert found.turned_deg[name] < 0.1  # one observation is 0.05 degrees off
         assert found.moved[name] < 1.0  # mm, of 600 to the animal
     points = animal(50)
     # Half as much as one observation is off, from 600 points.
