@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 
 from anipose.arrays import NDArray
+from anipose.draw.panes import Style
+from anipose.individuals import by_projection
+from anipose.io.calibration import read_calibration
 from anipose.io.poses_2d import read_animals_2d, write_animals_2d
 from anipose.io.poses_3d import read_animals_3d, write_animals_3d
 from anipose.io.tables import read_angles, write_animal_angles
+from anipose.io.video import probe
 from anipose.poses import Frame3D, Poses2D, Poses3D
 from herds import KEYPOINTS, NAMES, Herd, make_herd
 from projects import CONFIG, anipose
@@ -182,6 +186,34 @@ def test_sleap_tracks_of_other_names_in_each_camera(tmp_path: Path) -> None:
     for place, poses in enumerate(found.values()):
         distance = np.linalg.norm(poses.frame.to_world(poses.points) - made.truth[:, place], axis=-1)
         assert distance.max() < 3
+
+
+def test_each_animal_has_a_colour() -> None:
+    style = Style([["hip", "knee"]], [(1, 1, 1), (2, 2, 2)], ignore=["toe"], animals=["anna", "berta"])
+    keypoints = ["anna hip", "anna knee", "anna toe", "anna ear", "berta hip", "berta knee"]
+    skeleton = style.skeleton(keypoints)
+    assert skeleton.point_colours == (*[(1, 1, 1)] * 4, *[(2, 2, 2)] * 2)
+    assert skeleton.bones == [(0, 1, (1, 1, 1)), (4, 5, (2, 2, 2))]
+    assert style.shown(keypoints) == [0, 1, 3, 4, 5]
+    assert style.entries(keypoints) == [("anna", (1, 1, 1)), ("berta", (2, 2, 2))]
+
+
+def test_videos(herd: Herd) -> None:
+    for command in ("label-2d-proj", "label-3d", "label-combined"):
+        _run(herd.root, command, "--set", "labeling.end=4")
+    for name in ("videos-2d-proj/t-cam0", "videos-3d/t", "videos-combined/t"):
+        assert probe(herd.root / "session1" / f"{name}.mp4").n_frames > 0
+
+
+def test_views_get_the_names_of_space(herd: Herd) -> None:
+    """In the second camera anna is called berta, and now and then not."""
+    session = herd.root / "session1"
+    (camera,) = read_calibration(herd.root / "calibration" / "calibration.toml").subset(["cam1"])
+    tracked = read_animals_2d(session / "pose-2d" / "t-cam1.h5")
+    named = by_projection(tracked, read_animals_3d(session / "pose-3d" / "t.csv"), camera, threshold_px=5)
+    for name, poses in named.items():
+        true = camera.project(herd.truth[:, NAMES.index(name)])
+        assert np.linalg.norm(poses.points - true, axis=-1).max() < 5
 
 
 def test_files_of_one_animal_are_as_ever(tmp_path: Path) -> None:
