@@ -102,4 +102,4 @@ def test_a_broken_trial_does_not_count_and_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "s" / "pose-2d" / "c-cam1.h5").write_bytes(b"nothing")
     process = anipose(tmp_path, "triangulate", "--jobs", "1")
     assert process.returncode == 1
-    assert "3 done, 1 failed" in process.stdout, process.stdout
+    assert "4 done, 1 failed" in process.stdout, process.stdout
