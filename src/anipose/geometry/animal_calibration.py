@@ -51,6 +51,8 @@ MOST_MOVED, BETTER = 2, 0.8
 APART_PX = 50.0
 # Points that come out in front of the cameras, at least; the others are gross errors of the tracker.
 LEAST_IN_FRONT = 0.9
+# If fewer of the points come out at any place, the cameras are not there.
+LEAST_PLACED = 0.3
 # How far a camera is off that nobody has moved: by its direction, and by its place, over the distance to the
 # animal. What is off by much more has been moved, and how far then hardly matters.
 TURN_SD, PLACE_SD = np.deg2rad(0.25), 0.002
@@ -169,6 +171,8 @@ def fit_freely(cameras: Cameras, seen: Chosen) -> Cameras:
     """The cameras that explain the points best."""
     for scale in ROBUST_SCALES:
         points, used, noise = _points_used(cameras, seen)
+        if np.isinf(noise):
+            break
         weighted, loss = Seen(used.pixels, used.weight / noise), Loss(geman_mcclure, scale)
         cameras, _ = adjust(cameras, points, weighted, loss=loss, tolerance=1e-4)
     return cameras
@@ -177,6 +181,8 @@ def fit_freely(cameras: Cameras, seen: Chosen) -> Cameras:
 def _fit_near(before: Cameras, cameras: Cameras, seen: Chosen) -> Cameras:
     for number, scale in enumerate(NEAR_SCALES):
         points, used, noise = _points_used(cameras, seen)
+        if np.isinf(noise):
+            break
         world = fitted_world(cameras, before, points)
         cameras, points = in_other_world(cameras, *world), world[0] * points @ world[1].T + world[2]
         off = _off(before, steps_between(before, cameras))
@@ -211,7 +217,9 @@ def _points_used(cameras: Cameras, seen: Chosen) -> tuple[Float[Array, "point 3"
     points = place(cameras, seen)
     good = np.isfinite(points).all(axis=-1)
     used = Chosen(seen.pixels[:, good], seen.weight[:, good], seen.keypoint[good])
-    return points[good], used, noise_in(cameras, points[good], used)
+    # Cameras that see nothing alike would have no errors.
+    noise = noise_in(cameras, points[good], used) if good.mean() > LEAST_PLACED else np.inf
+    return points[good], used, noise
 
 
 def _whitening(cameras: Cameras) -> Float[Array, "camera 6 6"]:
@@ -242,7 +250,7 @@ def alike_in(cameras: Cameras, points: Float[Array, "point 3"], seen: Chosen) ->
     length = np.linalg.norm(errors, axis=-1)
     gross = ~(length < GROSS * noise_in(cameras, points, seen))
     errors[gross] = 0.0
-    n_keypoints = int(seen.keypoint.max()) + 1
+    n_keypoints = int(seen.keypoint.max(initial=0)) + 1
     sums = np.zeros((n_keypoints, len(cameras), 2))
     np.add.at(sums, seen.keypoint, np.moveaxis(errors, 0, 1))
     return max(1.0, float((sums**2).sum() / max((errors**2).sum(), 1e-12)))
