@@ -134,8 +134,8 @@ def find_charuco(
         halved = _halved(gray)
         markers, ids = _find_markers(halved, dictionary_key, len(outlines), refine=False)
         if len(ids) >= ENOUGH_MARKERS * len(outlines):
-            grid = 2.0 * _between_markers(halved, detectors, markers, ids).reshape(grid_shape) + 0.5
-            return _refined_charuco(gray, grid)
+            grid = _between_markers(halved, detectors, markers, ids).reshape(grid_shape)
+            return _refined_charuco(gray, 2 * _refined_charuco(halved, grid).reshape(grid_shape) + 0.5)
         region, corner = _region_of_board(gray, outlines, markers, ids)
     markers, ids = _find_markers(region, dictionary_key, len(outlines), refine=False)
     grid = _between_markers(region, detectors, markers, ids).reshape(grid_shape)

@@ -1,5 +1,6 @@
 """Board corners in files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,15 @@ def test_a_video_without_boards(tmp_path: Path) -> None:
     )
     read = read_detections(tmp_path / "d.csv")
     assert (read.n_frames, read.corners.shape) == (100, (0, 12, 2))
+
+
+def test_which_frames_were_searched(tmp_path: Path) -> None:
+    searched = np.arange(0, 100, 3)
+    write_detections(tmp_path / "d.csv", replace(_detections(7), looked_at=searched, advice="set x = 1"))
+    read = read_detections(tmp_path / "d.csv")
+    np.testing.assert_array_equal(read.looked_at, searched)
+    assert (read.n_looked_at, read.advice, len(read.frames)) == (34, "set x = 1", 7)
+    assert _detections(7).n_looked_at == 100
 
 
 @pytest.mark.parametrize(
