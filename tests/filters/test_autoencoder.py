@@ -98,6 +98,28 @@ def test_missing_points_are_filled_and_lonely_ones_are_left(of_points: PointAuto
     np.testing.assert_array_equal(rated[1], scores[1])
 
 
+def test_a_keypoint_that_can_be_anywhere_is_left_alone() -> None:
+    """What the network would put there is a guess, and it knows that from frames that were held back."""
+    rng = np.random.default_rng(8)
+
+    def with_free_foot(n_frames: int) -> np.ndarray:
+        points = stiff_animal(n_frames, rng)
+        points[:, 7] = points[:, :7].mean(axis=1) + rng.uniform(-90, 90, (n_frames, 2))
+        return points
+
+    model = PointAutoencoder.train(KEYPOINTS, with_free_foot(150), rng)
+    assert model.uncertainty[7] > 0.5
+    assert model.uncertainty[:7].max() < 0.5
+    truth = with_free_foot(50)
+    given, scores = truth.copy(), np.full((50, 8), 0.9)
+    given[:, 2] += 100
+    scores[:, 7] = 0.1
+    points, rated = model.correct(given, scores, offset_threshold=40, score_threshold=0.3)
+    np.testing.assert_array_equal(points[:, 7], truth[:, 7])
+    assert (rated[:, 7] == 0.1).all()
+    assert (np.linalg.norm(points[:, 2] - truth[:, 2], axis=-1) < 40).mean() > 0.9
+
+
 def test_training_again_gives_the_same() -> None:
     points = stiff_animal(30, np.random.default_rng(6))
     first, second = (PointAutoencoder.train(KEYPOINTS, points, np.random.default_rng(7)) for _ in range(2))

@@ -51,10 +51,10 @@ def test_from_videos_to_3d(tmp_path: Path, tmp_path_factory: pytest.TempPathFact
         poses = read_poses_2d(tmp_path / "lizard" / "pose-2d" / f"walk-cam{camera.name}.h5")
         assert (poses.keypoints, poses.n_frames, poses.scorer) == (KEYPOINTS, N_FRAMES, "SLEAP")
         error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
-        # It sees pictures of a quarter of the size, so it is right to about half of their pixels.
-        assert np.median(error[poses.scores >= 0.3]) < 3
+        # It is tiny, and sees pictures of a quarter of the size: it is right to one or two of their pixels.
+        assert np.median(error[poses.scores >= 0.3]) < 10
     found = read_poses_3d(tmp_path / "lizard" / "pose-3d" / "walk.csv")
     error = np.linalg.norm(found.points - animal.keypoints, axis=-1)
-    # 3 px at 270 mm and a focal length of 900 px are 0.9 mm.
-    assert np.nanmedian(error) < 0.9
+    # 10 px at 270 mm and a focal length of 900 px are 3 mm.
+    assert np.nanmedian(error) < 3
     assert np.isfinite(error).mean() > 0.8

@@ -26,8 +26,9 @@ MISLED = 0.15
 HIDDEN, MISPLACED = 0.25, 0.1
 FEWEST_FOR_POINTS = 3
 HELD_BACK = 0.15
-# Each frame that is held back is tried so often, with other keypoints hidden.
-TRIALS = 10
+# Each frame that is held back is tried so often, with another tenth of the keypoints hidden: so many are lost
+# where there is something to repair.
+TRIALS, LOST = 10, 0.1
 # Frames that are worked on at once; bounds the memory.
 FRAMES_AT_ONCE = 4096
 
@@ -168,7 +169,7 @@ class PointAutoencoder:
         trained = cls(keypoints, _trained(network, batches(), probabilities=False), np.zeros(n_keypoints))
         held_back = np.repeat(held_back, TRIALS, axis=0)
         seen: NDArray[np.bool_] = np.all(np.isfinite(held_back), axis=-1)
-        known = seen & (rng.random(seen.shape) >= HIDDEN)
+        known = seen & (rng.random(seen.shape) >= LOST)
         _, size = _place(held_back, seen)
         error = np.linalg.norm(trained.expect(held_back, known) - held_back, axis=-1) / size[:, 0]
         error[:, np.isnan(error).all(axis=0)] = np.inf  # never seen: nothing is known of it
@@ -221,8 +222,10 @@ class PointAutoencoder:
         """
         found = np.isfinite(points).all(axis=-1)
         known = found & (scores >= score_threshold)
+        if not known.any():
+            return points, scores
         _, size = _place(points, known)
-        placeable = 2 * self.uncertainty * size[:, 0] <= offset_threshold
+        placeable = 2 * self.uncertainty * np.median(size) <= offset_threshold
         trusted = known.copy()
         for _ in range(known.shape[1] // 2):
             # A wrong point misleads what is expected of the others: the worst goes, all are judged again.
