@@ -245,7 +245,8 @@ def test_videos_of_another_size_than_the_calibration(walk: Path) -> None:
         writer.write(np.zeros((240, 320, 3), np.uint8))
     output = run(walk, code=0)
     assert "camera cam1 was calibrated with pictures of 1280x1024, but t-cam1.mp4 has 320x240" in output
-    assert "[cameras.cam1] offset = [x, y]" in output
+    assert "[cameras.cam1] size = [320, 240] if it shows the whole picture" in output
+    assert "or offset = [x, y] if it is a part of it" in output
 
 
 def test_exchanged_cameras_are_noticed_and_told_again(walk: Path) -> None:
