@@ -90,6 +90,7 @@ def made(output: str) -> set[str]:
         "config",
         "calibrate",
         "analyze",
+        "export-model",
         "filter",
         "triangulate",
         "angles",

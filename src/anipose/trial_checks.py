@@ -123,7 +123,9 @@ def known_uncertainty(trial: str, path: Path | None, cameras: Cameras) -> Calibr
         "trial %s: the covariances are without the uncertainty of the calibration, since %s %s",
         trial,
         path,
-        "is that of another calibration" if found else "is not there: only anipose calibrate makes it",
+        "is that of another calibration, or of cameras without [cameras.X] size"
+        if found
+        else "is not there: only anipose calibrate makes it",
     )
     return None
 

@@ -87,7 +87,7 @@ def test_exported_it_finds_the_same_without_deeplabcut(network: Path, tmp_path: 
     (tmp_path / "config.toml").write_text(config)
     result = anipose(tmp_path, "export-model", "--jobs", "1")
     assert result.returncode == 0, result.stdout
-    assert made(result.stdout) == {"exported-networks/project.onnx"}
+    assert "exported-networks/project.onnx" in made(result.stdout)
     assert made(anipose(tmp_path, "export-model", "--jobs", "1").stdout) == set()
     result = anipose(tmp_path, "analyze", "--jobs", "1")
     assert result.returncode == 0, result.stdout

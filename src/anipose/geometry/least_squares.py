@@ -236,5 +236,5 @@ def _total(
     """Sum over the used cameras; inf where one of them cannot picture the point."""
     total = np.zeros(squares.shape[1])
     for row, of_camera in zip(squares, weight, strict=True):
-        total += np.where(of_camera > 0, row * of_camera, 0.0)
+        total += np.where(of_camera > 0, row, 0.0) * of_camera
     return np.where(np.isfinite(total), total, np.inf)
