@@ -75,7 +75,9 @@ def test_layout_of_the_table(herd: Herd) -> None:
 
 def test_the_table_of_one_animal_is_that_of_a_file_of_its_own(herd: Herd, tmp_path: Path) -> None:
     path = herd.root / "session1" / "pose-3d" / "t.csv"
-    pd.read_csv(path, header=[0, 1], float_precision="round_trip")["berta"].to_csv(tmp_path / "berta.csv", index=False)
+    pd.read_csv(path, header=[0, 1], float_precision="round_trip")["berta"].to_csv(
+        tmp_path / "berta.csv", index=False
+    )
     (alone,) = read_animals_3d(tmp_path / "berta.csv").values()
     np.testing.assert_array_equal(alone.points, read_animals_3d(path)["berta"].points)
 
