@@ -106,7 +106,7 @@ def test_exported_it_finds_the_same_without_deeplabcut(network: Path, tmp_path: 
         distance = np.linalg.norm(poses.points - expected.points, axis=-1)
         assert np.percentile(distance[expected.scores >= 0.3], 95) < 0.5
         assert np.median(distance) < 0.05
-        np.testing.assert_allclose(poses.scores, expected.scores, atol=0.1)
+        assert np.percentile(np.abs(poses.scores - expected.scores), 95) < 0.1
 
 
 def test_a_real_mouse(shared_data: Path, tmp_path: Path) -> None:
