@@ -4,6 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run, however busy the machine is.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
