@@ -1,13 +1,12 @@
 """Real animals: how well 3D poses predict a camera left out, and how steady limbs are, beside the peer.
 
-    ANIPOSE_PEER_PYTHON=/path/to/python python benchmarks/real_triangulation.py [FOLDER]
+    ANIPOSE_PEER_PYTHON=/path/to/python python benchmarks/real_triangulation.py
 
-FOLDER has the recordings `fly-3cam-anipose` and `mouse-4cam` (default: /work/shared/data). Every camera in
-turn is left out, and its 2D points are compared with where the 3D points of the others project. The peer's
-optimiser starts from its own linear triangulation, with each order of differences; the best counts.
+The recordings are `fly-3cam-anipose` and `mouse-4cam` of ../shared/data. Every camera in turn is left out,
+and its 2D points are compared with where the 3D points of the others project. The peer's optimiser starts
+from its own linear triangulation, with each order of differences.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +19,11 @@ from anipose.geometry.triangulation import reprojection_errors, triangulate, tri
 from anipose.io.calibration import read_calibration
 from anipose.io.poses_2d import read_poses_2d
 from anipose.poses import MultiviewPoses
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from triangulation import NO_WEAK, PEER, peer
 
 Array = NDArray[np.float64]
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
 FLY_LEGS = [(f"{side}{leg}A", f"{side}{leg}B") for side in "LR" for leg in "123"]
 MOUSE_LIMBS = [("Nose", "Head"), ("Ear_L", "Ear_R"), ("Head", "Neck")]
 
@@ -125,13 +122,12 @@ def variation(given: Animal, method: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("/work/shared/data")
     methods = ["linear", "ours", *(["peer, n = 1", "peer, n = 2", "peer, n = 3"] if PEER else [])]
     if not PEER:
         print("the peer is not run: ANIPOSE_PEER_PYTHON does not name a Python that has aniposelib")
     columns = f"{'recording':>14} {'method':>12} {'held-out px, median / mean':>28} {'limbs vary':>11}"
     print(f"{columns}  median second difference")
-    for given in animals(folder):
+    for given in animals(DATA):
         for method in methods:
             middle, mean = held_out(given, method)
             limbs, jerky = variation(given, method)
