@@ -35,9 +35,10 @@ def interpolate_gaps(
     Returns:
         the series, and which samples were filled.
     """
-    bad = bad | np.isnan(values).any(axis=1)
+    for coordinate in values.T:  # numpy takes ten times as long for any() over two
+        bad = bad | np.isnan(coordinate)
     good = np.flatnonzero(~bad)
-    filled = bad & (gap_lengths(bad) <= (max_gap if max_gap is not None else len(bad)))
+    filled = bad.copy() if max_gap is None else bad & (gap_lengths(bad) <= max_gap)
     if len(good):
         filled[: good[0]] = False
         filled[good[-1] :] = False
@@ -48,8 +49,8 @@ def interpolate_gaps(
     if len(frames) and method == "cubic" and len(good) >= _FEWEST_FOR_SPLINE:
         result[frames] = CubicSpline(good, values[good])(frames)
     elif len(frames):
-        for coordinate in range(values.shape[1]):
-            result[frames, coordinate] = np.interp(frames, good, values[good, coordinate])
+        for column in range(values.shape[1]):
+            result[frames, column] = np.interp(frames, good, values[good, column])
     return result, filled
 
 
