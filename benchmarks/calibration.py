@@ -9,13 +9,14 @@ random rigs, of which the peer gets the first `--peer-rigs`; `--real` the record
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ PEER = os.environ.get("ANIPOSE_PEER_PYTHON")
 DRAWS = 8
 POSES, LENSES = slice(0, 6), (6, 8, 9, 10, 11)  # fx, cx, cy, k1, k2
 # The peer is given up after so many CPU seconds.
-PATIENCE = {"speed": 300, "rig": 60}
+PATIENCE = {"speed": 300, "rig": 120}
 SHOWN = {"mouse-4cam": (CharucoBoard(8, 11, 24.0, 18.75, 4, 1000), False)}
 SHOWN |= {"charuco-4cam-room": (CharucoBoard(4, 5, 54.0, 40.5, 4, 1000), False)}
 SHOWN |= {"aruco-grid-1cam": (ArucoBoard(4, 5, 37.5, 5.0, 6, 1000), False)}
@@ -77,8 +78,8 @@ def ours(scene: Scene) -> Found:
     return Found(seconds, intrinsics, cameras.cam_from_world, cameras.names, result.left_out)
 
 
-def peers(scene: Scene, patience: int) -> Found | None:
-    """None if it failed."""
+def peers(scene: Scene, patience: int) -> tuple[Found | None, str]:
+    """The peer's calibration; or none, and how it ended."""
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "in.npz", Path(folder) / "out.npz"
         sizes = np.array([one.size for one in scene.seen.values()])
@@ -88,18 +89,20 @@ def peers(scene: Scene, patience: int) -> Found | None:
         np.savez(given, **arrays)  # type: ignore[arg-type]
         script = Path(__file__).with_name("peer_calibration.py")
         command = [str(PEER), str(script), str(given), str(found), str(patience)]
-        subprocess.run(command, check=False, capture_output=True)
-        if not found.exists():
-            return None
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        if ended.returncode == -signal.SIGXCPU:
+            return None, f"over {patience} CPU s"
+        if ended.returncode:
+            raise RuntimeError(f"{script.name} by {PEER}: {ended.stderr}")
         result = np.load(found)
         if "matrices" not in result:
-            return None
+            return None, "failed"
         intrinsics = np.zeros((len(sizes), 9))
         intrinsics[:, :4] = result["matrices"][:, [0, 1, 0, 1], [0, 1, 2, 2]]
         intrinsics[:, 4:] = result["distortions"][:, :5]
         turns = rotation_matrix(result["rotations"].reshape(-1, 3))
         poses = rigid(turns, result["translations"].reshape(-1, 3))
-        return Found(float(result["cpu_seconds"]), intrinsics, poses, scene.cameras.names, {})
+        return Found(float(result["cpu_seconds"]), intrinsics, poses, scene.cameras.names, {}), ""
 
 
 def in_short(off: list[Array]) -> str:
@@ -127,31 +130,50 @@ def speed_and_accuracy(*, long: bool) -> None:
         if PEER is None:
             print(f"{line}not measured | {in_short(off)} | set ANIPOSE_PEER_PYTHON", flush=True)
             continue
-        other = peers(scene, PATIENCE["speed"])
+        other, failure = peers(scene, PATIENCE["speed"])
         if other is None:
-            print(f"{line}failed | {in_short(off)} | -", flush=True)
+            print(f"{line}{failure} | {in_short(off)} | -", flush=True)
             continue
         of_peer = in_short([other.in_bounds(scene, bound(scene, scene.cameras.names))])
         factor = other.seconds / np.median(seconds)
         print(f"{line}{other.seconds:.1f} ({factor:.0f} x) | {in_short(off)} | {of_peer}", flush=True)
 
 
-def outcome(rig: RandomRig, found: Found | None, message: str) -> str:
-    """What is wrong with what became of a rig; empty if nothing is."""
-    names = () if found is None else found.names
-    off = 0.0
-    if found is not None and names == rig.calibrated:
-        in_bounds = found.in_bounds(rig.scene, bound(rig.scene, names))
-        off = float(np.median(np.abs(in_bounds[1:, POSES])))
-    return fault_of(rig, names, {} if found is None else found.left_out, message, off)
+def away(rig: RandomRig, found: Found) -> tuple[float, bool]:
+    """How far the cameras that can be calibrated are off: median of the poses in bounds; and whether near.
+
+    Near is each within a degree and 2 % of its distance (some 12 mm) of where it is, seen from the first.
+    """
+    names = rig.calibrated
+    kept = [found.names.index(name) for name in names]
+    found = replace(found, intrinsics=found.intrinsics[kept], poses=found.poses[kept], names=names)
+    in_bounds = found.in_bounds(rig.scene, bound(rig.scene, names))
+    truth = rig.scene.cameras.subset(names)
+    off = errors(found.intrinsics, found.poses, truth)
+    turned, shifted = (np.linalg.norm(off[:, part], axis=1) for part in (slice(0, 3), slice(3, 6)))
+    distances = np.linalg.norm(truth.cam_from_world[:, :, 3], axis=1)
+    near = bool((np.degrees(turned) < 1).all() and (shifted < 0.02 * distances).all())
+    return float(np.median(np.abs(in_bounds[1:, POSES]))), near
+
+
+def became(rig: RandomRig, found: Found | None, failure: str) -> str:
+    """What became of a rig by one criterion for us and the peer, who names no cause and leaves out no camera.
+
+    Only the cameras that can be calibrated count. A failure of any kind is a refusal.
+    """
+    if found is None or not set(rig.calibrated) <= set(found.names):
+        return failure
+    if not rig.calibrated:
+        return "calibrated"
+    in_bounds, near = away(rig, found)
+    return "right" if in_bounds < 3 else "near" if near else "wrong"
 
 
 def success(n_rigs: int, of_peer: int) -> None:
     """Random rigs: right within 3 bounds (median over poses), or refused with the right cause."""
     right: Counter[tuple[str, bool]] = Counter()
     drawn: Counter[tuple[str, bool]] = Counter()
-    peer_right: Counter[bool] = Counter()
-    peer_drawn: Counter[bool] = Counter()
+    beside: Counter[tuple[str, bool, str]] = Counter()
     before = time.process_time()
     for seed in range(n_rigs):
         rig = random_rig(seed)
@@ -160,17 +182,21 @@ def success(n_rigs: int, of_peer: int) -> None:
             found = ours(rig.scene)
         except CalibrationError as error:
             message = str(error)
-        fault = outcome(rig, found, message)
+        names = () if found is None else found.names
+        same = found is not None and names == rig.calibrated
+        off = away(rig, found)[0] if found is not None and same and names else 0.0
+        fault = fault_of(rig, names, {} if found is None else found.left_out, message, off)
         key = rig.kind, bool(rig.calibrated)
         drawn[key] += 1
         right[key] += not fault
         if fault:
             print(f"rig {seed}, {rig.kind}, {len(rig.scene.cameras)} cameras: {fault}", flush=True)
         if PEER is not None and seed < of_peer:
-            other = peers(rig.scene, PATIENCE["rig"])
-            peer_drawn[key[1]] += 1
-            # It names no cause, so to fail is all that is asked of it.
-            peer_right[key[1]] += other is None if not rig.calibrated else not outcome(rig, other, "")
+            other, failure = peers(rig.scene, PATIENCE["rig"])
+            theirs = became(rig, other, failure)
+            beside["ours", key[1], became(rig, found, "refused")] += 1
+            beside["peer", key[1], theirs] += 1
+            print(f"  rig {seed}, {rig.kind}, {len(rig.scene.cameras)} cameras: peer {theirs}", flush=True)
     print("kind of rig | to be calibrated: right of | to be refused: with the right cause of")
     for kind in dict.fromkeys(kind for kind, _ in drawn):
         counts = [f"{right[kind, can]} of {drawn[kind, can]}" for can in (True, False)]
@@ -181,12 +207,21 @@ def success(n_rigs: int, of_peer: int) -> None:
         for can in (True, False)
     ]
     print(f"all | {' | '.join(of_all)}")
-    if peer_drawn:
-        listed = [f"{peer_right[can]} of {peer_drawn[can]}" for can in (True, False)]
-        print(
-            f"peer, on the first {sum(peer_drawn.values())} | {' | '.join(listed)} (failed, without a cause)"
-        )
+    if beside:
+        _print_beside(beside)
     print(f"{time.process_time() - before:.0f} CPU s of ours, with making the rigs")
+
+
+def _print_beside(beside: Counter[tuple[str, bool, str]]) -> None:
+    """One criterion for both, causes not asked for."""
+    ends = ("right", "near", "wrong", "calibrated", "refused", "failed", f"over {PATIENCE['rig']} CPU s")
+    print("the first rigs, by one criterion | to be calibrated | to be refused")
+    for who in ("ours", "peer"):
+        cells = [
+            ", ".join(f"{beside[who, can, end]} {end}" for end in ends if beside[who, can, end])
+            for can in (True, False)
+        ]
+        print(f"{who} | {' | '.join(cells)}")
 
 
 def look(folder: Path, board: Board) -> dict[str, Seen]:

@@ -116,3 +116,18 @@ SLEAP = Environment("sleap", ("torch==2.13.0", "torchvision==0.28.0", "sleap-nn=
 
 COLMAP = Environment("colmap", ("pycolmap==4.2.1",))
 CALISCOPE = Environment("caliscope", ("caliscope==0.11.8",))
+# What its module of calibrations imports; all that it requires is OpenSim, Qt and caliscope as well.
+POSE2SIM = Environment(
+    "pose2sim",
+    (
+        "numpy==2.2.6",
+        "scipy==1.17.1",
+        "pandas==2.3.3",
+        "matplotlib==3.11.2",
+        "opencv-python-headless==5.0.0.93",
+        "rtoml==0.14.0",
+        "c3d==0.6.0",
+        "anytree==2.13.0",
+    ),
+    without_requirements=("pose2sim==0.10.49",),
+)

@@ -1,4 +1,4 @@
-"""Runs in an environment with the reader of caliscope or COLMAP: it projects with what we wrote.
+"""Runs in an environment with the reader of caliscope, COLMAP or Pose2Sim: it projects with what we wrote.
 
 Arguments: a folder with points.npy and the export; and the format; prints the pixels of each camera, by name.
 """
@@ -34,6 +34,24 @@ def with_caliscope(folder: Path, points: np.ndarray) -> dict[str, list[list[floa
     }
 
 
-project = {"colmap": with_colmap, "caliscope": with_caliscope}[sys.argv[2]]
+def with_pose2sim(folder: Path, points: np.ndarray) -> dict[str, list[list[float]]]:
+    """As it projects where it undistorts points, and, with `computeP`, where it does not."""
+    import cv2
+    from Pose2Sim.common import computeP, reprojection, retrieve_calib_params
+
+    calibration = folder / "Calib.toml"
+    lenses = retrieve_calib_params(calibration)
+    found = {}
+    for number, matrix in enumerate(computeP(calibration)):
+        pose = lenses["R"][number], lenses["T"][number], lenses["K"][number]
+        straight = cv2.projectPoints(points / 1000, *pose, None)[0][:, 0]
+        x, y = np.transpose([reprojection([matrix], [*point, 1.0]) for point in points / 1000])[0]
+        np.testing.assert_allclose(np.stack([x, y], axis=1), straight, atol=1e-9)
+        pixels = cv2.projectPoints(points / 1000, *pose, lenses["dist"][number])[0]
+        found[f"cam{number}"] = pixels[:, 0].tolist()
+    return found
+
+
+project = {"colmap": with_colmap, "caliscope": with_caliscope, "pose2sim": with_pose2sim}[sys.argv[2]]
 where = Path(sys.argv[1])
 print("\n" + json.dumps(project(where, np.load(where / "points.npy"))))

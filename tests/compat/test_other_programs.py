@@ -5,6 +5,8 @@ environments takes minutes the first time: `pytest -m slow tests/compat`.
 """
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,13 @@ import pytest
 
 import environments
 from anipose.io.calibration import read_calibration, write_calibration
-from anipose.io.calibration_formats.registry import FORMATS
+from anipose.io.calibration_formats.registry import FORMATS, read_any_calibration
 from anipose.io.movement import Described3D, write_animals_companion, write_companion
 from anipose.io.poses_2d import read_poses_2d, write_animals_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 from anipose.io.tables import SummaryPart, read_angles, write_summary
 from anipose.poses import Frame3D, Poses2D, Poses3D
-from synthetic import make_points, make_rig
+from synthetic import PINHOLE_DISTORTIONS, make_points, make_rig
 
 pytestmark = pytest.mark.slow
 
@@ -155,10 +157,10 @@ def test_older_anipose(tmp_path: Path, shared_data: Path) -> None:
         assert found[name] > 0.7 * back.points.size
 
 
-@pytest.mark.parametrize("name", ["colmap", "caliscope"])
+@pytest.mark.parametrize("name", ["colmap", "caliscope", "pose2sim"])
 def test_calibrations(tmp_path: Path, name: str) -> None:
     """The readers of the originals project with our exports to the same pixels."""
-    rig = make_rig(3)
+    rig = make_rig(3, distortions=PINHOLE_DISTORTIONS[: 4 if name == "pose2sim" else 5])
     points = make_points(50)
     np.save(tmp_path / "points.npy", points)
     FORMATS[name].write(tmp_path / FORMATS[name].TARGET, rig)
@@ -167,3 +169,27 @@ def test_calibrations(tmp_path: Path, name: str) -> None:
 
     for camera in rig:
         np.testing.assert_allclose(found[camera.name], camera.project(points), atol=1e-6)
+
+
+@pytest.mark.skipif(shutil.which("octave") is None, reason="Octave is not installed")
+@pytest.mark.parametrize("name", ["matlab", "dannce", "dlt"])
+def test_files_of_matlab(tmp_path: Path, name: str) -> None:
+    """Octave loads them, MATLAB's formulas give the same pixels, from 1 on; and we read what it saves."""
+    rig = make_rig(3, distortions=() if name == "dlt" else PINHOLE_DISTORTIONS)
+    points = make_points(50)
+    np.savetxt(tmp_path / "points.csv", points, delimiter=",")
+    FORMATS[name].write(tmp_path / ("dannce" if name == "dannce" else FORMATS[name].TARGET), rig)
+
+    command = ["octave", "--no-gui", "--quiet", HERE / "calibrations_read.m", tmp_path, name]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.strip().splitlines()[-1])
+    for camera in rig:
+        np.testing.assert_allclose(np.array(found[camera.name]) - 1, camera.project(points), atol=1e-6)
+    left, right = read_any_calibration(tmp_path / "stereo.mat")
+    assert (left.size, right.size) == ((1280, 1024), (1280, 1024))
+    np.testing.assert_array_equal(right.matrix, [[1000, 0, 640], [0, 1010, 500], [0, 0, 1]])
+    np.testing.assert_allclose(right.rotation, [0, 0, np.pi / 2], atol=1e-15)
+    np.testing.assert_array_equal(right.translation, [10, 20, 500])
+    np.testing.assert_array_equal(left.distortions, [-0.1, 0.02, 0.001, -0.002, 0])

@@ -6,6 +6,7 @@ which the original projects.
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -234,6 +235,36 @@ def test_jarvis(tmp_path: Path) -> None:
     camera = only(read_any_calibration(tmp_path, size=SIZE))
     assert camera.name == "Camera_T"
     assert_sees(camera, pixels)
+
+
+def test_jarvis_reads_what_we_write(tmp_path: Path) -> None:
+    """JARVIS-HybridNet, `TorchCamera` takes the four matrices by name; `reprojectPoint` as above."""
+    rig = make_rig(2, distortions=LENS[:2])
+    FORMATS["jarvis"].write(tmp_path, rig)
+    for one in rig:
+        stored = cv2.FileStorage(str(tmp_path / f"{one.name}.yaml"), cv2.FILE_STORAGE_READ)
+        intrinsic, rotation, position, lens = (
+            stored.getNode(key).mat() for key in ("intrinsicMatrix", "R", "T", "distortionCoefficients")
+        )
+        camera_matrix = np.vstack([rotation, position.reshape(1, 3)]) @ intrinsic
+        homogeneous = np.column_stack([POINTS, np.ones(len(POINTS))]) @ camera_matrix
+        centred = homogeneous[:, :2] / homogeneous[:, 2:] - intrinsic[2, :2]
+        r2 = ((centred / np.diag(intrinsic)[:2]) ** 2).sum(axis=1, keepdims=True)
+        assert_sees(one, centred * (1 + (lens[0, 0] + lens[0, 1] * r2) * r2) + intrinsic[2, :2])
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("opencv", ".yml"), ("opencv-xml", ".xml")])
+def test_opencv_reads_what_we_write(tmp_path: Path, name: str, suffix: str) -> None:
+    """As any program does that has OpenCV: fs["camera_matrix"] >> K, and projectPoints."""
+    rig = make_rig(2)
+    FORMATS[name].write(tmp_path, rig)
+    for one in rig:
+        stored = cv2.FileStorage(str(tmp_path / f"{one.name}{suffix}"), cv2.FILE_STORAGE_READ)
+        assert (stored.getNode("image_width").real(), stored.getNode("image_height").real()) == SIZE
+        matrix, lens, rotation, translation = (
+            stored.getNode(key).mat() for key in ("camera_matrix", "distortion_coefficients", "R", "T")
+        )
+        assert_sees(one, cv2.projectPoints(POINTS, rotation, translation, matrix, lens)[0][:, 0])
 
 
 def test_size_that_a_file_does_not_hold_is_asked_for(tmp_path: Path) -> None:
