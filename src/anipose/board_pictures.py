@@ -1,6 +1,5 @@
 """Pictures of found boards with their corners drawn, one file per frame."""
 
-import logging
 from pathlib import Path
 
 import cv2
@@ -11,8 +10,6 @@ from anipose.board_recordings import picture_numbers
 from anipose.io.detections import read_detections
 from anipose.io.files import write_bytes, write_text
 from anipose.io.video import read_bgr
-
-log = logging.getLogger(__name__)
 
 FIRST, LAST = np.array([60, 60, 255.0]), np.array([255, 120, 60.0])
 # JPEG halves the resolution of colours, which thin lines do not survive, unless it is told not to.
@@ -35,12 +32,6 @@ def write_board_pictures(video: Path, detections: Path, listed: Path) -> None:
             names.append(f"{frame:06d}.jpg")
             write_bytes(folder / names[-1], jpeg.tobytes())
     write_text(listed, "".join(f"{name}\n" for name in names))
-    log.warning(
-        "look at the %d pictures in %s, delete those in which the corners are wrong, and calibrate again; "
-        "when you are done, set manually_verify = false, which keeps your choice",
-        len(names),
-        folder,
-    )
 
 
 def _with_corners(image: NDArray[np.uint8], corners: NDArray[np.float64]) -> NDArray[np.uint8]:

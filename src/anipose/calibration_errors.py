@@ -86,7 +86,7 @@ def _frame_lines(found: BoardErrors) -> Iterator[str]:
 
 
 def _board_lines(found: BoardErrors, cameras: Cameras) -> Iterator[str]:
-    """Corners triangulated, their mean error and number of cameras, and the board as each camera has it.
+    """Corners triangulated, their mean error and number of cameras; the board as each camera alone has it.
 
     Columns and their order are those of the older Anipose, `calibration_errors.py`.
     """

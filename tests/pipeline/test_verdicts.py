@@ -3,12 +3,12 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from text_jobs import Collect, Count, Join, Letters, Twins, make_raw, name, plan
+from text_jobs import Collect, Count, Join, Letters, Twins, WithCameras, make_raw, name, plan
 
 from anipose.pipeline import fingerprints
 from anipose.pipeline.job import Job
@@ -252,6 +252,24 @@ def test_a_damaged_record_is_no_record(experiment: Path, content: str) -> None:
 def test_long_values_are_cut(experiment: Path) -> None:
     (reason,) = ran(plan(experiment, separator="-" * 100))["s1:join"]
     assert reason == f'separator: " " -> "{"-" * 55} ...'
+
+
+def test_a_camera_that_is_new_or_gone_is_named_once(tmp_path: Path) -> None:
+    """Not each of its settings, which the user has never set."""
+    given, made = tmp_path / "in.txt", tmp_path / "out" / "made.txt"
+    given.write_text("")
+
+    def job(**cameras: Mapping[str, int]) -> WithCameras:
+        return WithCameras(given=given, made=made, cameras=cameras)
+
+    two = job(A={"offset": 0, "size": 1}, B={"offset": 0, "size": 1})
+    execute([two])
+    one = job(A={"offset": 0})
+    (found,) = foresee([one])
+    assert found.reasons == ("cameras.A.size is no longer set", "cameras.B is no longer used")
+    execute([one])
+    (found,) = foresee([two])
+    assert found.reasons == ("cameras.A.size is new: 1", "cameras.B is new")
 
 
 def test_files_used_in_another_order(tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ class Collect(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WithCameras(Job):
+    """It has settings for each camera."""
+
+    command: ClassVar[str] = "with cameras"
+
+    given: Input[Path]
+    made: Output[Path]
+    cameras: Mapping[str, Mapping[str, int]]
+
+    def run(self) -> None:
+        write_text(self.made, str(self.cameras))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Letters(Job):
     """Something in between that nobody but `count` needs."""
 

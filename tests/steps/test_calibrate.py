@@ -13,7 +13,7 @@ from anipose.board_drawing import draw
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard, Inverted
 from anipose.draw.board_print import board_pdf
 from anipose.geometry.cameras import Camera, Cameras
-from anipose.geometry.transforms import rotation_matrix
+from anipose.geometry.transforms import rotation_matrix, rotation_vector
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.detections import BoardDetections, read_detections, write_detections
 from projects import anipose
@@ -178,9 +178,12 @@ def test_deleted_pictures_reject_their_frames(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     pictures = sorted((calibration_of(root) / "boards" / "board-camA").glob("*.jpg"))
     assert [path.name for path in pictures] == [f"{number:06d}.jpg" for number in range(12)]
+    told = "look at the 12 pictures in"
+    assert done.stdout.count(told) == 2  # videos
     pictures[4].unlink()
     again = anipose(root, "calibrate", "--jobs", "1")
     assert again.returncode == 0, again.stdout
+    assert told not in again.stdout
     figures = json.loads((calibration_of(root) / "report.json").read_text())
     assert [camera["views"] for camera in figures["cameras"].values()] == [11, 12]
     config.write_text(config.read_text().replace("manually_verify = true", "manually_verify = false"))
@@ -217,6 +220,31 @@ def test_errors_as_the_older_program_has_them(tmp_path: Path) -> None:
     found = first[[f"corner_{n}_{axis}" for n in range(n_corners) for axis in "xyz"]].to_numpy(float)
     seen = np.isfinite(found.reshape(-1, 3)[:, 0])
     assert np.linalg.norm(found.reshape(-1, 3) - expected, axis=1)[seen].max() < 2  # of boards 200 mm wide
+
+
+def test_errors_have_the_board_as_each_camera_alone_sees_it(tmp_path: Path) -> None:
+    """So every frame tells where the cameras are from each other, whatever the calibration says."""
+    root = film(tmp_path, BOARD)
+    assert anipose(root, "calibrate", "--jobs", "1").returncode == 0
+
+    def board_in(camera: str) -> np.ndarray:
+        table = pd.read_csv(calibration_of(root) / "board.csv")
+        return table[[f"cam_{camera}_{what}{axis}" for what in "rt" for axis in "xyz"]].to_numpy()
+
+    assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
+    before = {camera: board_in(camera) for camera in "AB"}
+    path = calibration_of(root) / "calibration.toml"
+    first, second = read_calibration(path)
+    wrong = second.with_pose(second.rotation, second.translation + np.array([4.0, 0, 0]))
+    write_calibration(path, Cameras((first, wrong), {}))
+    assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
+    for camera in "AB":
+        np.testing.assert_allclose(board_in(camera), before[camera], rtol=0.01, atol=0.02)  # mm
+    turns = [rotation_matrix(before[camera][:, :3]) for camera in "AB"]
+    between = rotation_vector(turns[1] @ np.swapaxes(turns[0], 1, 2))
+    # 20 degrees about y; by each frame alone to some tenths of a degree.
+    np.testing.assert_allclose(np.rad2deg(np.median(between, axis=0)), [0, 20, 0], atol=0.3)
+    assert 0.001 < np.rad2deg(between.std(axis=0).max()) < 1
 
 
 @pytest.mark.parametrize(

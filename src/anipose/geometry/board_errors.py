@@ -29,7 +29,7 @@ class BoardErrors:
         camera, frame: (view,), number of the camera, and of the frame.
         corners: (view, corner, 2), pixels; NaN where not seen.
         errors: (view, corner, 2), projection minus corner, pixels; NaN where not seen.
-        cam_from_board: (view, 3, 4), of the board that fits all views of the frame best.
+        cam_from_board: (view, 3, 4), of the board that fits this view alone best.
     """
 
     names: tuple[str, ...]
@@ -82,8 +82,14 @@ def board_errors(
     np.put_along_axis(corners, symmetries[numbering][..., None], views.corners, axis=1)
     views = Views(views.camera, views.frame, corners)
     rig = fit_boards(replace(rig, world_from_board=boards), views, points)
-    poses = compose(rig.cam_from_world[views.camera], rig.world_from_board[views.frame])
     errors = residuals(rig, views, points)
+    # Each view as if it were a frame of its own, from where all views have the board. Twice, since the noise, by
+    # which corners count as wrong, is at first that of all views together.
+    apart = Views(views.camera, np.arange(len(views.camera)), corners)
+    alone = replace(rig, world_from_board=rig.world_from_board[views.frame])
+    for _ in range(2):
+        alone = fit_boards(alone, apart, points)
+    poses = compose(rig.cam_from_world[views.camera], alone.world_from_board)
     return BoardErrors(names, views.camera, frames[views.frame], corners, errors, poses)
 
 

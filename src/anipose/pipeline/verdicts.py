@@ -195,9 +195,22 @@ def _own_reasons(job: Job, record: Record) -> list[str]:
         for key in now
         if key in was and was[key] != now[key]
     ]
-    new = [f"{key} is new: {_shown(now[key])}" for key in now if key not in was]
-    gone = [f"{key} is no longer set" for key in was if key not in now]
+    new = [
+        f"{key} is new: {_shown(now[key])}" if key in now else f"{key} is new" for key in _only_in(now, was)
+    ]
+    gone = [f"{key} is no longer {'set' if key in was else 'used'}" for key in _only_in(was, now)]
     return (version if job.version != record.version else []) + changed + new + gone
+
+
+def _only_in(these: Collection[str], those: Collection[str]) -> list[str]:
+    """Keys that the others have not; "cameras.B" instead of its keys if the others have none of them."""
+    told: dict[str, list[str]] = {}
+    for key in these:
+        if key not in those:
+            owner = key.rpartition(".")[0]
+            alone = "." not in owner or any(other.startswith(f"{owner}.") for other in those)
+            told.setdefault(key if alone else owner, []).append(key)
+    return [owner if len(keys) > 1 else keys[0] for owner, keys in told.items()]
 
 
 def _shown(value: Any) -> str:

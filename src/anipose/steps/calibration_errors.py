@@ -17,7 +17,7 @@ class CalibrationErrors(Job):
 
     command: ClassVar[str] = "calibration-errors"
     works_on: ClassVar[str] = WORKS_ON
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     calibration: Input[Path]
     detections: Input[Mapping[str, Mapping[str, Path]]]

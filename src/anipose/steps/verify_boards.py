@@ -44,3 +44,11 @@ class DrawFoundBoards(Job):
         from anipose.board_pictures import write_board_pictures
 
         write_board_pictures(self.video, self.detections, self.listed)
+
+    def in_short(self) -> str:
+        n_pictures = len(self.listed.read_text(encoding="utf-8").split())
+        return (
+            f"look at the {n_pictures} pictures in {self.listed.with_suffix('')}, delete those in which the "
+            "corners are wrong, and calibrate again; when you are done, set manually_verify = false, which "
+            "keeps your choice"
+        )
