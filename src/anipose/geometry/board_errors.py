@@ -83,8 +83,8 @@ def board_errors(
     views = Views(views.camera, views.frame, corners)
     rig = fit_boards(replace(rig, world_from_board=boards), views, points)
     errors = residuals(rig, views, points)
-    # Each view as if it were a frame of its own, from where all views have the board. Twice, since the noise, by
-    # which corners count as wrong, is at first that of all views together.
+    # Each view as if it were a frame of its own, from where all views have the board. Twice, since the noise,
+    # by which corners count as wrong, is at first that of all views together.
     apart = Views(views.camera, np.arange(len(views.camera)), corners)
     alone = replace(rig, world_from_board=rig.world_from_board[views.frame])
     for _ in range(2):
