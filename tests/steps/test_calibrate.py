@@ -190,6 +190,18 @@ def test_deleted_pictures_reject_their_frames(tmp_path: Path) -> None:
     assert "calibration.toml" not in anipose(root, "calibrate", "--jobs", "1").stdout  # the choice holds
 
 
+def test_moved_session_is_up_to_date_and_moved_calibration_is_used_as_it_is(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    assert anipose(root, "calibrate", "--jobs", "1").returncode == 0
+    (root / "session1").rename(root / "day1")
+    assert "done" not in anipose(root, "calibrate", "--jobs", "1").stdout
+    (root / "day1" / "calibration").rename(root / "calibration")
+    content = (root / "calibration" / "calibration.toml").read_bytes()
+    kept = anipose(root, "calibrate", "--jobs", "1", "--force", "--set", "calibration.units=cm")
+    assert "kept  calibration/calibration.toml  (was not made by anipose: used as it is)" in kept.stdout
+    assert (root / "calibration" / "calibration.toml").read_bytes() == content
+
+
 def test_errors_of_every_corner_and_frame(tmp_path: Path) -> None:
     root = film(tmp_path, BOARD)
     assert anipose(root, "calibration-errors", "--jobs", "1").returncode == 0
