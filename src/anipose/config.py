@@ -442,6 +442,9 @@ class Tracker(Table):
     batch_size: Annotated[Integer, Ge(1)] | None = None
     """Frames that the network is given at a time. More is faster until the memory of the graphics card is
     full. When absent, as the model says."""
+    animals: Annotated[Integer, Ge(1)] | None = None
+    """How many animals a SLEAP model for several is to find: the surest in a frame, and as many tracks. When
+    absent, as many as it sees; an animal that was hidden may then come back as another one."""
     shuffle: Annotated[Integer, Ge(0)] = 1
     """Shuffle of the DeepLabCut project."""
     training_set: Annotated[Integer, Ge(0)] = 0

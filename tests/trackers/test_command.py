@@ -4,9 +4,11 @@ import shlex
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 
 from anipose.io.poses_2d import read_poses_2d
+from anipose.io.video import count_frames
 from anipose.io.video_writer import VideoWriter
 from projects import anipose, made
 
@@ -36,6 +38,20 @@ def make_experiment(root: Path, *names: str, n_frames: int = N_FRAMES) -> None:
                 writer.write(np.zeros((32, 32, 3), np.uint8))
 
 
+def write_half_an_avi(path: Path, n_frames: int) -> None:
+    """The file of a camera whose disk was full; its beginning promises all frames."""
+    path.parent.mkdir(parents=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuvj420p"
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        for _ in range(n_frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, "bgr24")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 def test_a_tracker_runs_for_every_video_and_fails_alone(tmp_path: Path) -> None:
     make_experiment(tmp_path, "good", "broken")
     result = anipose(tmp_path, "analyze", "--jobs", "1")
@@ -62,6 +78,24 @@ def test_wrong_number_of_frames(tmp_path: Path) -> None:
     assert "the tracker found poses for 4 frames, but" in result.stdout
     assert f"v.mp4 has {N_FRAMES}" in result.stdout
     assert not (tmp_path / "a session" / "pose-2d" / "v.h5").exists()
+
+
+def test_a_video_that_cannot_be_read_is_told_before_a_tracker_starts(tmp_path: Path) -> None:
+    make_experiment(tmp_path, "v")
+    (tmp_path / "a session" / "videos-raw" / "v.mp4").write_bytes(b"no video at all")
+    result = anipose(tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='no-such-tracker {video}'")
+    assert "v.mp4 is not a video that can be read" in result.stdout
+    assert "no-such-tracker" not in result.stdout
+
+
+def test_a_video_that_was_cut_off_is_tracked_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
+    video = tmp_path / "a session" / "videos-raw" / "v.avi"
+    write_half_an_avi(video, 40)
+    n_there = count_frames(video)
+    make_experiment(tmp_path, n_frames=n_there)
+    result = anipose(tmp_path, "analyze", "--jobs", "1")
+    assert f"v.avi is damaged or was cut off: it has {n_there} of 40 frames" in result.stdout
+    assert read_poses_2d(tmp_path / "a session" / "pose-2d" / "v.h5").n_frames == n_there
 
 
 def test_no_command_and_one_that_cannot_start(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from anipose.config import Tracker
@@ -83,8 +84,8 @@ def test_analyze_without_deeplabcut_says_how_to_install_it(tmp_path: Path) -> No
     make_project(tmp_path / "models" / "one")
     (tmp_path / "config.toml").write_text('model_folder = "models/one"\n')
     video = tmp_path / "session" / "videos-raw" / "v.mp4"
-    with VideoWriter(video, 30, (32, 32)):
-        pass
+    with VideoWriter(video, 30, (32, 32)) as writer:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
     result = anipose(tmp_path, "analyze", "--jobs", "1")
     assert result.returncode == 1
     assert "the package deeplabcut is not installed in" in result.stdout

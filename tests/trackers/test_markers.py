@@ -214,7 +214,7 @@ def test_videos_of_the_demo(tmp_path: Path) -> None:
         for image in film(camera, animal, np.random.default_rng(4)):
             writer.write(image)
     tracker: Tracker = MarkerTracker(settings(dict(HUES), area=(16, 400), gate=30))
-    poses = read_poses_2d(tracker.track(path, tmp_path, lambda done, total: None))
+    poses = read_poses_2d(tracker.track(path, tmp_path, lambda frames: None))
     assert (poses.keypoints, poses.n_frames) == (KEYPOINTS, 40)
     error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
     good = poses.scores > 0.65

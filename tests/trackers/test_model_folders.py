@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from anipose.config import Tracker
@@ -73,8 +74,8 @@ def test_without_the_program(tmp_path: Path, model_type: str, package: str) -> N
     (model / "tb_logs" / "test" / "version_0" / "checkpoints").mkdir(parents=True)
     (model / "tb_logs" / "test" / "version_0" / "checkpoints" / "a.ckpt").touch()
     (tmp_path / "config.toml").write_text(f'model_type = "{model_type}"\nmodel_folder = "model"\n')
-    with VideoWriter(tmp_path / "session" / "videos-raw" / "v.mp4", 30, (32, 32)):
-        pass
+    with VideoWriter(tmp_path / "session" / "videos-raw" / "v.mp4", 30, (32, 32)) as writer:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
     result = anipose(tmp_path, "analyze", "--jobs", "1")
     assert result.returncode == 1
     assert f"the package {package} is not installed in" in result.stdout

@@ -41,6 +41,8 @@ STYLES = {
 _MOST_SHOWN = 5
 # Where there are no bars, a long job says so often how far it is.
 _LINE_SECONDS = 30.0
+# Frames per second below which a decimal is told.
+_SLOW = 10
 
 
 @dataclass(frozen=True)
@@ -205,14 +207,12 @@ class _Reporter:
         if self._console.is_terminal:
             if speed.bar is None:
                 speed.bar = self._progress.add_task(f"  {event.job.target.name}", rate="", total=None)
-            self._progress.update(
-                speed.bar, completed=event.done, total=event.total or None, rate=f"{rate:.0f} frames/s"
-            )
+            self._progress.update(speed.bar, completed=event.done, total=event.total, rate=_frame_rate(rate))
         elif now - speed.told > _LINE_SECONDS and rate:
             speed.told = now
-            left = f", {(event.total - event.done) / rate:.0f} s left" if event.total else ""
-            of = f" of {event.total}" if event.total else ""
-            text = f"{event.job.command:<20}{name}  {event.done}{of} frames, {rate:.0f} frames/s{left}"
+            how_far = f"{event.done} of {event.total} frames, {_frame_rate(rate)}"
+            left = f"{(event.total - event.done) / rate:.0f} s left"
+            text = f"{event.job.command:<20}{name}  {how_far}, {left}"
             self._console.print(Text(text, "dim"))
 
     def _finished(self, result: Result) -> None:
@@ -230,7 +230,7 @@ class _Reporter:
                 Text.assemble(
                     (f"{result.job.command:<20}", "green"),
                     shown(result.job.target, self._root),
-                    (f"  {result.seconds:.1f} s{_frame_rate(speed, result.seconds)}", "dim"),
+                    (f"  {result.seconds:.1f} s{_mean_rate(speed, result.seconds)}", "dim"),
                     (why, "dim"),
                 )
             )
@@ -255,11 +255,18 @@ def _is_plain(command: str, reason: str) -> bool:
     return reason.endswith("does not exist") or (command == "config" and " is new: " in reason)
 
 
-def _frame_rate(speed: _Speed | None, seconds: float) -> str:
+def _mean_rate(speed: _Speed | None, seconds: float) -> str:
     """Frames per second of a job that told its progress, with what it took to start."""
     if speed is None or speed.last is None or not seconds:
         return ""
-    return f", {max(speed.last.done, speed.last.total) / seconds:.0f} frames/s"
+    return f", {_frame_rate(speed.last.total / seconds)}"
+
+
+def _frame_rate(per_second: float) -> str:
+    """A rate in words; nothing before it is known."""
+    if per_second >= _SLOW:
+        return f"{per_second:.0f} frames/s"
+    return f"{per_second:.2g} frames/s" if per_second else ""
 
 
 def _tell_kept(console: Console, root: Path, kept: Sequence[Result | Foreseen]) -> None:

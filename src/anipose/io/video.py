@@ -45,6 +45,7 @@ class VideoInfo:
         height: likewise.
         fps: mean frame rate; NaN if the file has none.
         n_frames: number of frames that the readers give.
+        n_lost: frames that the file should have besides, and has not: it is damaged or was cut off.
         duration: n_frames / fps, seconds.
         codec: FFmpeg's name of the codec.
         rate: mean frame rate, exactly; None if the file has none.
@@ -61,6 +62,7 @@ class VideoInfo:
     rate: Fraction | None = None
     times: NDArray[np.float64] | None = None
     space: ColourSpace = ColourSpace()  # noqa: RUF009  # it is frozen
+    n_lost: int = 0
 
 
 def probe(path: Path) -> VideoInfo:
@@ -84,6 +86,7 @@ def probe(path: Path) -> VideoInfo:
             rate=rate,
             times=index.varying_times(fps, float(stream.time_base)),
             space=as_yuv(first).space,
+            n_lost=max(index.expected - index.n_frames, 0),
         )
 
 

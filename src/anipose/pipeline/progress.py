@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextvars import ContextVar
 
-# Called with how much is done and how much there is in all, 0 if that is not known; set by who runs the job.
+# Called with how much is done and how much there is in all; set by who runs the job.
 listener: ContextVar[Callable[[int, int], None] | None] = ContextVar("listener", default=None)
 
 

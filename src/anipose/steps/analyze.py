@@ -1,5 +1,6 @@
 """Tracking keypoints in the videos."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,8 @@ from anipose.pipeline.job import Input, Job, Output
 from anipose.pipeline.progress import report
 from anipose.project import Project
 from anipose.session import View
+
+log = logging.getLogger(__name__)
 
 FindNetwork = Callable[[str, Path | None, config.Tracker], tuple[Path, ...] | None]
 
@@ -55,6 +58,7 @@ class Analyze(Job):
 
     def run(self) -> None:
         from anipose.io.poses_2d import adopt_poses_2d
+        from anipose.io.video import probe
         from anipose.trackers.catalogue import open_tracker
         from anipose.trackers.markers import MarkerTracker
 
@@ -63,10 +67,22 @@ class Analyze(Job):
             if self.model_type == MarkerTracker.name
             else open_tracker(self.model_type, self.model_folder, self.tracker)
         )
+        info = probe(self.video)  # before a network is loaded for a video that cannot be read
+        n_frames = info.n_frames
+        if info.n_lost:
+            log.warning(
+                "%s is damaged or was cut off: it has %d of %d frames; copy it again if you can",
+                self.video,
+                n_frames,
+                n_frames + info.n_lost,
+            )
         with TemporaryDirectory(prefix="anipose-") as folder:
-            result = tracker.track(self.video, Path(folder), report)
-            _check_length(result, self.video)
+            result = tracker.track(
+                self.video, Path(folder), lambda done: report(min(done, n_frames), n_frames)
+            )
+            _check_length(result, self.video, n_frames)
             adopt_poses_2d(result, self.poses_2d)
+        report(n_frames, n_frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +128,15 @@ def _find_network(
         return None
 
 
-def _check_length(result: Path, video: Path) -> None:
+def _check_length(result: Path, video: Path, expected: int) -> None:
     """A pose for each frame: with one more or less, this camera would be out of step with the others.
 
     Raises:
         PoseError: there are more or fewer.
     """
     from anipose.io.poses_2d import count_frames_2d
-    from anipose.io.video import probe
 
-    found, expected = count_frames_2d(result), probe(video).n_frames
+    found = count_frames_2d(result)
     if found != expected:
         raise PoseError(
             f"the tracker found poses for {found} frames, but {video} has {expected}. Without one pose per "

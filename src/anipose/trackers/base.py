@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-Progress = Callable[[int, int], None]
-"""Told how many frames are done, and how many there are; 0 if that is not known."""
+Progress = Callable[[int], None]
+"""Told how many frames of the video are done."""
 
 HAVE_FILES = (
     "If you have tracked the videos already, put the files (DeepLabCut .h5 or .csv, SLEAP .slp or "

@@ -44,7 +44,7 @@ _RUNS = ("python", "device", "batch_size")
 
 TRACKERS: Mapping[str, Entry] = {
     "deeplabcut": Entry("deeplabcut:DeepLabCut", (*_RUNS, "shuffle", "training_set", "snapshot")),
-    "sleap": Entry("sleap:Sleap", _RUNS),
+    "sleap": Entry("sleap:Sleap", (*_RUNS, "animals")),
     "lightning-pose": Entry("lightning_pose:LightningPose", _RUNS[:2]),
     "onnx": Entry("onnx:Onnx", _RUNS[1:]),
     "mediapipe": Entry("mediapipe:MediaPipe", ("python", "part"), is_network=False),

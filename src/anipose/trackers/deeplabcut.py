@@ -77,7 +77,7 @@ class DeepLabCut:
             install=f"{INSTALL_ONNX} {INSTALL}",
             all_threads=True,
         )
-        return process.track(config_file, folder, lambda done, total: None)
+        return process.track(config_file, folder, lambda frames: None)
 
     def _choice(self) -> dict[str, Any]:
         """Which of the networks of the project."""

@@ -50,7 +50,7 @@ class LightningPose:
         process = tracker_process(
             self._settings.python,
             "lightning_pose_backend",
-            {"model": str(self._folder)},
+            {"model": str(self._folder), "device": self._settings.device},
             install=INSTALL,
             all_threads=self._settings.device != "cpu",
         )

@@ -57,7 +57,7 @@ class MarkerTracker:
 def _counted(frames: Iterable[Image], progress: Progress) -> Iterator[Image]:
     for number, frame in enumerate(frames):
         if number % TOLD_EVERY == 0:
-            progress(number, 0)
+            progress(number)
         yield frame
 
 

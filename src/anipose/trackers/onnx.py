@@ -12,7 +12,7 @@ from jaxtyping import Float
 from anipose.config import Tracker as Settings
 from anipose.errors import ConfigError, DependencyError
 from anipose.io.poses_2d import write_poses_2d
-from anipose.io.video import Image, probe, read_bgr
+from anipose.io.video import Image, read_bgr
 from anipose.poses import Poses2D
 from anipose.trackers.base import HAVE_FILES, Progress
 from anipose.trackers.workers.deeplabcut_onnx_backend import IMAGES, KEYPOINT
@@ -57,13 +57,13 @@ class Onnx:
         (path,) = self.files()
         session = _open(path, self._settings.device)
         outputs = [output.name for output in session.get_outputs()]
-        total, size = probe(video).n_frames, self._settings.batch_size or DEFAULT_BATCH_SIZE
+        size = self._settings.batch_size or DEFAULT_BATCH_SIZE
         found: list[Float[np.ndarray, "frame keypoint 3"]] = []
-        for done, images in enumerate(_batches(read_bgr(video), size)):
+        for number, images in enumerate(_batches(read_bgr(video), size)):
             colours = [cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in images]
             values = session.run(outputs, {IMAGES: np.stack(colours)})
             found.append(np.stack(values, axis=1).astype(np.float64))
-            progress(min((done + 1) * size, total), total)
+            progress(number * size + len(images))
         rows = np.concatenate(found) if found else np.zeros((0, len(outputs), 3))
         keypoints = tuple(name.removeprefix(KEYPOINT) for name in outputs)
         result = folder / f"{video.stem}.h5"

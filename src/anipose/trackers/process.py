@@ -81,7 +81,7 @@ class TrackerProcess:
         if not _sent(process, request):
             return None
         while (answer := _received(process)) is not None and "progress" in answer:
-            progress(*answer["progress"])
+            progress(answer["progress"])
         return answer
 
     def _running(self) -> "subprocess.Popen[str]":

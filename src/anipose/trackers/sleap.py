@@ -54,6 +54,7 @@ class Sleap:
             "models": [str(model.resolve()) for model in models_in(self._folder)],
             "device": device,
             "batch_size": self._settings.batch_size,
+            "animals": self._settings.animals,
         }
         process = tracker_process(
             self._settings.python, "sleap_backend", settings, install=INSTALL, all_threads=device != "cpu"

@@ -9,7 +9,7 @@ from typing import Any
 
 PACKAGE = "deeplabcut"
 
-Tell = Callable[[int, int], None]
+Tell = Callable[[int], None]
 
 
 def load(settings: dict[str, Any], tell: Tell) -> Callable[[str, str], Path]:

@@ -17,7 +17,7 @@ OPERATORS = 17
 # Of what `data.inference` in pytorch_config.yaml can ask for, what the exported network does itself.
 DONE_HERE = {"normalize_images"}
 
-Tell = Callable[[int, int], None]
+Tell = Callable[[int], None]
 
 
 def load(settings: dict[str, Any], tell: Tell) -> Callable[[str, str], Path]:

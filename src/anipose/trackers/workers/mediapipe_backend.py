@@ -7,7 +7,7 @@ from typing import Any
 
 PACKAGE = "mediapipe"
 
-Tell = Callable[[int, int], None]
+Tell = Callable[[int], None]
 Rows = dict[str, tuple[float, float, float]]
 
 # The only size of model that is in the package for both.
@@ -39,7 +39,6 @@ def _frames(video: str, tell: Tell) -> Iterator[Any]:
     capture = cv2.VideoCapture(video)
     if not capture.isOpened():
         raise RuntimeError("OpenCV cannot open the video")
-    total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     number = 0
     while True:
         good, image = capture.read()
@@ -48,7 +47,7 @@ def _frames(video: str, tell: Tell) -> Iterator[Any]:
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         number += 1
         if number % 20 == 0:
-            tell(number, total)
+            tell(number)
     capture.release()
 
 

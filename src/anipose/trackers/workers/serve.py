@@ -5,7 +5,7 @@ Python (3.9 or later). BACKEND is a module beside it with `PACKAGE`, the package
 tell)`, which returns a function of (video, folder) that writes its result into the folder and returns the
 path. The first line of the input has the settings, each other line a video; every answer is one line of JSON:
 
-    {"ready": backend}  {"missing": package}  {"progress": [done, total]}  {"done": path}  {"error": message}
+    {"ready": backend}  {"missing": package}  {"progress": frames}  {"done": path}  {"error": message}
 """
 
 import importlib
@@ -35,7 +35,7 @@ def main(name: str) -> None:
         tell(missing=backend.PACKAGE)
         return
     try:
-        track = backend.load(settings, lambda done, total: tell(progress=[done, total]))
+        track = backend.load(settings, lambda frames: tell(progress=frames))
     except Exception as error:  # noqa: BLE001 - whatever it is, the user is to be told
         traceback.print_exc()
         tell(error=_summary(error))

@@ -32,12 +32,12 @@ def declare_torchvision_operators() -> None:
 _LIBRARIES: list[Any] = []
 
 
-def report_progress(tell: Callable[[int, int], None]) -> None:
-    """Let the bars of DeepLabCut tell how many frames are done."""
+def report_progress(tell: Callable[[int], None]) -> None:
+    """Let the bars of tqdm, which these programs show, tell how much is done."""
     import tqdm
 
     class Reporting(tqdm.tqdm):  # type: ignore[misc]  # not installed where this is checked
         def display(self, *args: Any, **kwargs: Any) -> None:
-            tell(int(self.n), int(self.total or 0))
+            tell(int(self.n))
 
     tqdm.tqdm = Reporting
