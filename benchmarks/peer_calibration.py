@@ -17,7 +17,8 @@ from aniposelib.cameras import Camera, CameraGroup
 
 def main() -> None:
     seconds = int(sys.argv[3])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # At the second limit it would be killed by another signal.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 10))
     given = np.load(sys.argv[1])
     board = CharucoBoard(
         *(int(n) for n in given["squares"]), float(given["square"]), 0.75 * float(given["square"])
