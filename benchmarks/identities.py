@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from anipose.arrays import NDArray
-from anipose.geometry.identities import gathered, match_identities
+from anipose.geometry.identities import match_identities
 from anipose.geometry.triangulation import triangulate_robust
+from anipose.geometry.view_matching import gathered
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from several_animals import Scene, make_scene, share_right

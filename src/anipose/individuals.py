@@ -12,8 +12,9 @@ from anipose.config import Triangulation
 from anipose.geometry.calibration_uncertainty import CalibrationUncertainty
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.frame import standard_frame
-from anipose.geometry.identities import gathered, match_identities, nearest_animals
+from anipose.geometry.identities import match_identities, nearest_animals
 from anipose.geometry.keypoints import require_keypoints
+from anipose.geometry.view_matching import gathered
 from anipose.io.deeplabcut import UNIQUE_BODYPARTS
 from anipose.poses import UNNAMED, Frame3D, MultiviewPoses, Poses2D, Poses3D
 from anipose.reconstruction import Reconstruction, consistent, reconstruct

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anipose.geometry.identities import gathered, in_space, match_identities
+from anipose.geometry.identities import match_identities
 from anipose.geometry.triangulation import triangulate, triangulate_robust
+from anipose.geometry.view_matching import gathered, in_space
 from anipose.io.calibration import read_calibration
 from anipose.io.poses_2d import read_poses_2d
 from several_animals import Scene, make_scene, share_right
@@ -34,9 +35,10 @@ def test_crossing_animals_that_trackers_confuse(n_animals: int, n_cameras: int, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize(("n_animals", "n_cameras"), [(2, 2), (2, 4), (3, 3), (3, 6), (4, 8)])
-def test_long_recordings(n_animals: int, n_cameras: int, seed: int) -> None:
-    scene = make_scene(n_animals, n_cameras, n_frames=5000, seed=seed)
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize(("n_animals", "n_cameras"), [(2, 2), (3, 2), (2, 4), (3, 3), (3, 6), (4, 8)])
+def test_long_recordings(n_animals: int, n_cameras: int, lasting: bool, seed: int) -> None:
+    scene = make_scene(n_animals, n_cameras, n_frames=5000, lasting=lasting, seed=seed)
     assert share_right(scene, _matched(scene)) > 0.995
 
 
@@ -82,6 +84,22 @@ def test_an_animal_that_nobody_sees_for_a_while_gets_its_number_back() -> None:
     slots = _matched(scene)
     assert share_right(scene, slots) > 0.995
     assert ((slots >= 0).any(axis=1).sum(axis=1)[200:400] == 1).all()
+
+
+def test_names_exchanged_while_each_view_has_another_animal() -> None:
+    """For a second no animal is in space, and both trackers exchange the names in the middle of it.
+
+    In its picture an animal is followed all the same. When only names and places in space counted, the
+    animals had each other's number from then on.
+    """
+    scene = make_scene(2, 2, outliers=0.0, out_of_view=0.0, confused=0.0)
+    second = slice(200, 300)
+    for camera, missing in enumerate((0, 1)):
+        scene.pixels[camera, second][scene.animals[camera, second] == missing] = np.nan
+    pixels, animals = scene.pixels.copy(), scene.animals.copy()
+    pixels[:, 250:], animals[:, 250:] = scene.pixels[:, 250:, ::-1], scene.animals[:, 250:, ::-1]
+    exchanged = Scene(scene.cameras, scene.truth, pixels, animals)
+    assert share_right(exchanged, _matched(exchanged)) == 1.0
 
 
 @pytest.mark.parametrize(("n_cameras", "every"), [(2, 4), (4, 10)])

@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from anipose.arrays import NDArray
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.transforms import cross_matrix
+from anipose.geometry.triangulation import triangulate
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -221,3 +222,23 @@ def assigned(
         rows[frame, where] = some[which]
     found = np.take_along_axis(cost, np.maximum(rows, 0)[:, None], axis=1)[:, 0]
     return np.where(found <= highest, rows, -1)
+
+
+def gathered(
+    values: Float[Array, "camera frame instance *rest"], slots: Slots
+) -> Float[Array, "camera frame animal *rest"]:
+    """Values of instances, such as pixels or scores, by animal; NaN where a view does not have it."""
+    place = slots.swapaxes(0, 1).reshape(*slots.swapaxes(0, 1).shape, *[1] * (values.ndim - 3))
+    found = np.take_along_axis(values, np.maximum(place, 0), axis=2)
+    return np.where(place >= 0, found, np.nan)
+
+
+def in_space(
+    cameras: Cameras, pixels: Float[Array, "camera frame instance keypoint 2"], slots: Slots
+) -> Float[Array, "frame animal keypoint 3"]:
+    """The points of all animals, in pieces of the recording."""
+    parts = [slice(start, start + FRAMES_AT_ONCE) for start in range(0, len(slots), FRAMES_AT_ONCE)]
+    empty = np.empty((0, slots.shape[2], *pixels.shape[3:-1], 3))
+    return np.concatenate(
+        [empty, *(triangulate(cameras, gathered(pixels[:, part], slots[part])) for part in parts)]
+    )
