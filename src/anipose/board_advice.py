@@ -1,7 +1,7 @@
 """What to change in config.toml when hardly any board is found: other readings of the same pictures."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from anipose.arrays import NDArray
 from anipose.board_faults import DICTIONARY_SIZES, MARKER_BITS
-from anipose.board_recordings import configured_board
+from anipose.board_recordings import BoardVideo, configured_board
 from anipose.config import Calibration
 from anipose.detection import checkerboard_size, count_markers, count_quads
 from anipose.errors import ConfigError
@@ -33,6 +33,8 @@ SIZES = 2
 MIN_FOUND, MIN_GAIN, AGREEMENT = 0.15, 1.5, 0.03
 # Of the corners of a picture, so many agree with a flat board if they are numbered rightly.
 MIN_SHARE = 0.8
+# A board has another row if so much of it is seen, where most of the board is seen.
+ROW_SEEN = 0.5
 # So many markers of a dictionary in a picture are not seen by chance in something else.
 SURE_MARKERS = 4
 
@@ -79,6 +81,14 @@ def _toml(value: Any) -> str:
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
+def by_advice(told: Iterable[tuple[str, str]]) -> list[str]:
+    """Pairs of a name and what is told of it, in lines of the same advice with all its names."""
+    names: dict[str, list[str]] = {}
+    for name, advice in told:
+        names.setdefault(advice, []).append(name)
+    return [f"{', '.join(dict.fromkeys(those))}: {advice}" for advice, those in names.items()]
+
+
 def advice_for(table: Calibration, video: Path) -> str:
     """What to change in the settings, from a video in which hardly any board is found; empty if not known."""
     pictures = chosen_pictures(video)
@@ -89,6 +99,46 @@ def advice_for(table: Calibration, video: Path) -> str:
     if table.board_type == "checkerboard":
         return ""
     return _advice_on_markers(table, pictures) or _advice_on_checkerboard(pictures)
+
+
+def advice_on_rows(table: Calibration, video: Path, found: BoardDetections) -> str:
+    """What to change if a board of markers was found, but has more rows; empty if it has not.
+
+    With columns that it does not have, none is found; rows that are not in the config are passed over. Those
+    that it does not have do no harm.
+    """
+    if table.board_type == "checkerboard" or not len(found.frames):
+        return ""
+    n_seen = np.isfinite(found.corners[..., 0]).sum(1)
+    fullest = found.frames[np.argsort(n_seen, kind="stable")[::-1][:COMPARED]]
+    columns, rows = table.board_size or (0, 0)
+    n_corners, more = _corners_found(table, video, fullest), 0
+    per_row = len(fullest) * (columns - 1 if table.board_type == "charuco" else 4 * columns)
+    while True:
+        larger = table.model_copy(update={"board_size": (columns, rows + more + 1)})
+        n_larger = _corners_found(larger, video, fullest)
+        if n_larger < n_corners + ROW_SEEN * per_row:
+            break
+        n_corners, more = n_larger, more + 1
+    if not more:
+        return ""
+    return (
+        f"the board has more rows than the {rows} of the config, whose corners are not used: set "
+        f"board_size = [{columns}, {rows + more}] under [calibration] of config.toml"
+    )
+
+
+def _corners_found(table: Calibration, video: Path, frames: NDArray[np.int64]) -> int:
+    """How many corners of a board are seen in some frames, numbered rightly; 0 if there is no such board."""
+    try:
+        board = configured_board(table)
+    except ConfigError:
+        return 0
+    found = BoardVideo(board, video).look(frames)
+    if not len(found.frames):
+        return 0
+    good, corners = _numbered_rightly(table, found.corners)
+    return int(corners[good].sum())
 
 
 def chosen_pictures(video: Path) -> list[Gray]:

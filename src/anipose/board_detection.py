@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anipose.board_advice import advice_for, boards_that_agree
+from anipose.board_advice import advice_for, advice_on_rows, boards_that_agree
 from anipose.board_frames import (
     MOST_LOOKS,
     are_enough,
@@ -66,7 +66,7 @@ def every_board(table: Calibration, video: Path) -> BoardDetections:
 
 
 def _with_advice(table: Calibration, video: Path, found: BoardDetections) -> BoardDetections:
-    """The same, with what to change in the settings if the board is found in hardly any frame."""
+    """The same, with what to change in the settings if the board is found in hardly any frame, or in part."""
     if boards_that_agree(table, found) >= min(FEW_VIEWS, found.n_looked_at):
-        return found
+        return replace(found, advice=advice_on_rows(table, video, found))
     return replace(found, advice=advice_for(table, video))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anipose.arrays import NDArray
-from anipose.board_advice import advice_for, boards_that_agree
+from anipose.board_advice import advice_for, advice_on_rows, boards_that_agree, by_advice
 from anipose.board_recordings import BoardVideo, configured_board, joined
 from anipose.boards import Board, symmetry_warning
 from anipose.calibration_figures import covered_cells
@@ -21,8 +21,9 @@ FRAMES = 60
 # What a good calibration has: views per camera and pair, in all frames; part of the picture covered; and
 # views in which the board is tilted so that one side is this much shorter.
 ENOUGH_VIEWS, ENOUGH_SHARED, ENOUGH_COVERED, TILT, ENOUGH_TILTED = 20, 10, 0.4, 0.85, 5
-# With fewer views than this of those looked at, other settings are tried.
-FEW_VIEWS = 3
+# With fewer views than this of those looked at, other settings are tried; for checkerboards, also with less
+# than this part of them.
+FEW_VIEWS, PART_FOUND = 3, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ def check_calibration(recordings: Mapping[str, Mapping[str, Path]], table: Calib
     board = configured_board(table)
     found: list[dict[str, BoardDetections]] = []
     looked_at: dict[str, int] = {}
-    advice: list[str] = []
+    fixes: list[tuple[str, str]] = []
     stride = 1
     for views in recordings.values():
         films = {camera: BoardVideo(board, video) for camera, video in views.items()}
@@ -69,19 +70,27 @@ def check_calibration(recordings: Mapping[str, Mapping[str, Path]], table: Calib
         boards = {camera: film.look(np.arange(0, n_frames, step)) for camera, film in films.items()}
         for camera, video in views.items():
             looked_at[camera] = looked_at.get(camera, 0) + boards[camera].n_looked_at
-            is_few = boards_that_agree(table, boards[camera]) < FEW_VIEWS
-            if is_few and (fix := advice_for(table, video)):
-                advice.append(f"{video.name}: {fix}")
+            if fix := _fix(table, video, boards[camera]):
+                fixes.append((video.name, fix))
         found.append(boards)
     seen = joined(found)
     names = list(seen)
     frames = {name: set(one.frames.tolist()) for name, one in seen.items()}
     shared = np.array([[len(frames[a] & frames[b]) for b in names] for a in names])
-    if not advice:
-        advice += _what_to_film(seen, board, shared, stride)
+    advice = by_advice(fixes) or _what_to_film(seen, board, shared, stride)
     if len(names) > 1 and (warning := symmetry_warning(board)) is not None:
         advice.append(warning)
     return CheckedCalibration(seen, looked_at, shared, stride, tuple(advice))
+
+
+def _fix(table: Calibration, video: Path, found: BoardDetections) -> str:
+    """What to change in the settings, as far as it is known."""
+    n_boards = boards_that_agree(table, found)
+    # A part of a larger checkerboard is found now and then, where the rest is not in the picture.
+    is_part = table.board_type == "checkerboard" and n_boards < PART_FOUND * found.n_looked_at
+    if n_boards < FEW_VIEWS or is_part:
+        return advice_for(table, video)
+    return advice_on_rows(table, video, found)
 
 
 def _what_to_film(

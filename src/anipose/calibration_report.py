@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from anipose.board_advice import by_advice
 from anipose.board_recordings import configured_board, joined, lens_settings, starts, without
 from anipose.boards import symmetry_warning
 from anipose.calibration_figures import figures_of, figures_of_failure
@@ -53,12 +54,12 @@ def calibrate_and_report(
         CalibrationError: there is no calibration; the report says so, too.
     """
 
-    advice: dict[str, None] = {}
+    fixes: list[tuple[str, str]] = []
 
     def read(path: Path) -> BoardDetections:
         found = read_detections(path)
         if found.advice:
-            advice[f"{path.name.removeprefix('detections.').removesuffix('.csv')}: {found.advice}"] = None
+            fixes.append((path.name.removeprefix("detections.").removesuffix(".csv"), found.advice))
         return without(found, rejected.get(path.name, ()))
 
     board = configured_board(table)
@@ -77,8 +78,9 @@ def calibrate_and_report(
             seen, board.points, lenses=lenses, symmetries=board.symmetries, neighbours=board.neighbours
         )
     except CalibrationError as error:
+        advice = by_advice(fixes)
         if table.board_type == "checkerboard" and len(seen) > 1:
-            advice[MIRRORED_CHECKERBOARD] = None
+            advice.append(MIRRORED_CHECKERBOARD)
         message = "\n".join([str(error), *advice])
         found = figures_of_failure(seen, message)
         write_text(figures, _json(found))
@@ -86,7 +88,7 @@ def calibrate_and_report(
         raise CalibrationError(f"{message}\nThe report is in {page}") from None
     if table.world == "board":
         result = world_of_board(result, table.world_frame)
-    warnings = [*_left_out(result), *result.doubts]
+    warnings = [*_left_out(result), *result.doubts, *by_advice(fixes)]
     if (warning := symmetry_warning(board)) is not None and len(result.cameras) > 1:
         warnings.append(warning)
     for warning in warnings:

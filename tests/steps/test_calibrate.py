@@ -164,6 +164,50 @@ def test_another_kind_of_board_is_told(tmp_path: Path) -> None:
     assert 'set board_type = "checkerboard", board_size = [8, 5] under [calibration]' in failed.stdout
 
 
+@pytest.mark.parametrize(
+    ("board", "given", "right"),
+    [
+        (BOARD, {"board_size": "[7,3]"}, [7, 5]),
+        (
+            ArucoBoard(5, 4, 20.0, 4.0, 4, 50),
+            {
+                "board_type": "aruco",
+                "board_size": "[5,3]",
+                "board_marker_length": 20,
+                "board_marker_separation_length": 4,
+            },
+            [5, 4],
+        ),
+    ],
+)
+def test_rows_that_the_config_does_not_have_are_told(
+    tmp_path: Path, board: Board, given: dict[str, object], right: list[int]
+) -> None:
+    """A part of the board is found as well as the whole, and would do; the rest is told."""
+    root = film(tmp_path, board, n=8)
+    keys = [word for key, value in given.items() for word in ("--set", f"calibration.{key}={value}")]
+    told = f"set board_size = {right} under [calibration]"
+    checked = anipose(root, "check", "calibration", *keys)
+    assert checked.returncode == 0, checked.stdout
+    assert "to do: board-camA, board-camB: the board has more rows than the 3 of the config" in checked.stdout
+    assert told in checked.stdout
+    done = anipose(root, "calibrate", "--jobs", "1", *keys)
+    assert (calibration_of(root) / "calibration.toml").exists()
+    assert done.stdout.count(told) == 1
+
+
+def test_checkerboard_that_is_found_now_and_then_may_be_part_of_a_larger_one(tmp_path: Path) -> None:
+    """Where its edge is outside of the picture, or in the dark."""
+    root = film(tmp_path, Checkerboard(9, 6, 20.0), "A", n=8)
+    for number in range(3):
+        path = calibration_of(root) / "board-camA" / f"frame{number:03d}.png"
+        cv2.imwrite(str(path), picture(Checkerboard(8, 6, 20.0), number, 0))
+    keys = ["--set", "calibration.board_size=[8,6]", "--set", "calibration.board_type=checkerboard"]
+    checked = anipose(root, "check", "calibration", *keys)
+    assert "3 of 8 frames" in checked.stdout
+    assert "set board_size = [9, 6] under [calibration]" in checked.stdout
+
+
 def test_mirrored_videos_are_told(tmp_path: Path) -> None:
     failed = anipose(film(tmp_path, BOARD, mirrored=True), "calibrate", "--jobs", "1")
     assert failed.returncode == 1

@@ -36,6 +36,7 @@ class LookForBoards(Job):
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = WORKS_ON
+    version: ClassVar[int] = 2
     on_demand: ClassVar[bool] = True
 
     video: Input[Path]
@@ -77,7 +78,7 @@ class DetectBoards(Job):
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = WORKS_ON
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     on_demand: ClassVar[bool] = True
 
     video: Input[Path]
