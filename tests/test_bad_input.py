@@ -148,6 +148,25 @@ def test_all_scores_zero_and_infinities(walk: Path) -> None:
     assert "no keypoint is seen by two cameras with a score of 0.8 or more" in output
 
 
+def test_more_cameras_wanted_than_there_are(walk: Path) -> None:
+    output = run(walk, "--set", "triangulation.min_cameras=4", code=0)
+    assert "triangulation.min_cameras = 4, but the trial has 3 cameras, so there are no 3D points" in output
+
+
+def test_views_without_a_common_keypoint(walk: Path) -> None:
+    for number in range(3):
+        path = walk / "a" / "pose-2d" / f"t-cam{number}.h5"
+        poses = read_poses_2d(path)
+        write_poses_2d(
+            path, Poses2D(tuple(f"{k}{number}" for k in poses.keypoints), poses.points, poses.scores)
+        )
+    output = run(walk)
+    assert (
+        "trial t: no keypoint is seen by two cameras in the same frame, so there are no 3D points" in output
+    )
+    assert "do the keypoints have the same names in all views" in output
+
+
 def test_three_frames(tmp_path: Path) -> None:
     walk = make_walk(tmp_path / "walk", n_frames=3)
     run(walk.root, code=0)

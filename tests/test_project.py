@@ -186,6 +186,20 @@ def test_several_recordings_of_the_board(tmp_path: Path) -> None:
     }
 
 
+def test_a_board_video_of_no_camera_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = make(
+        tmp_path,
+        *(f"s/videos-raw/t-cam{c}.mp4" for c in "AB"),
+        *(f"calibration/one-cam{c}.mp4" for c in "AB"),
+        "calibration/one-topC.mp4",
+        config="[triangulation]\ncam_regex = '-cam([A-Z])$'\n",
+    )
+    (session,) = open_project(root).sessions
+    assert session.calibration is not None
+    assert set(session.calibration.recordings["one"]) == {"A", "B"}
+    assert "calibration: cam_regex '-cam([A-Z])$' is not in the name of one-topC.mp4; left out" in caplog.text
+
+
 def test_layers_of_config_on_the_way_down(tmp_path: Path) -> None:
     make(tmp_path, "m1/s1/pose-2d/x.h5", "m1/s2/pose-2d/x.h5", config="[filter]\nmedfilt = 3\nn_back = 2")
     (tmp_path / "m1" / "config.toml").write_text("[filter]\nmedfilt = 5\nspline = false")

@@ -139,10 +139,25 @@ def calibration_at(
         raise ProjectError(fault)
     stems = [stem_of(video) for video in videos]
     pattern = camera_pattern(config, str(folder), stems, list(session_stems), found) if stems else None
-    recordings: dict[str, dict[str, Path]] = {}
-    for video in videos:
+    recordings = (
+        {} if pattern is None else _recordings(videos, pattern, found.folder.relative_to(layers.root))
+    )
+    of_lenses: dict[str, tuple[Path, ...]] = {}
+    for video in board_videos_in(folder / config.pipeline.calibration_intrinsics, config):
         camera = None if pattern is None else pattern.camera(stem_of(video))
-        if pattern is None or camera is None:
+        if camera is not None:
+            of_lenses[camera] = (*of_lenses.get(camera, ()), video)
+    return CalibrationFolder(folder, config, recordings, layers.root, of_lenses)
+
+
+def _recordings(videos: Sequence[Path], pattern: CameraPattern, where: Path) -> dict[str, dict[str, Path]]:
+    """Recording -> camera -> video; what is of no camera is left out, and told."""
+    recordings: dict[str, dict[str, Path]] = {}
+    unnamed = []
+    for video in videos:
+        camera = pattern.camera(stem_of(video))
+        if camera is None:
+            unnamed.append(video.name)
             continue
         views = recordings.setdefault(pattern.trial(stem_of(video)), {})
         if camera in views:
@@ -151,12 +166,11 @@ def calibration_at(
                 "rename one, or change triangulation.cam_regex"
             )
         views[camera] = video
-    of_lenses: dict[str, tuple[Path, ...]] = {}
-    for video in board_videos_in(folder / config.pipeline.calibration_intrinsics, config):
-        camera = None if pattern is None else pattern.camera(stem_of(video))
-        if camera is not None:
-            of_lenses[camera] = (*of_lenses.get(camera, ()), video)
-    return CalibrationFolder(folder, config, recordings, layers.root, of_lenses)
+    if unnamed:
+        log.warning(
+            "%s: cam_regex '%s' is not in the name of %s; left out", where, pattern.regex, ", ".join(unnamed)
+        )
+    return recordings
 
 
 def _starts_elsewhere(calibration: CalibrationFolder) -> bool:

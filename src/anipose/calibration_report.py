@@ -86,9 +86,14 @@ def calibrate_and_report(
         write_text(figures, _json(found))
         write_text(page, calibration_page(found))
         raise CalibrationError(f"{message}\nThe report is in {page}") from None
+    warnings = [*_left_out(result), *result.doubts, *by_advice(fixes)]
     if table.world == "board":
         result = world_of_board(result, table.world_frame)
-    warnings = [*_left_out(result), *result.doubts, *by_advice(fixes)]
+        if table.world_frame not in result.frames:
+            warnings.append(
+                f"the board was not found in calibration.world_frame = {table.world_frame}; the coordinate "
+                f"system is that of the {result.cameras.metadata['world']}"
+            )
     if (warning := symmetry_warning(board)) is not None and len(result.cameras) > 1:
         warnings.append(warning)
     for warning in warnings:

@@ -131,11 +131,12 @@ def pose_figures(
         "noise_px": _median([found.noise]),
     }
     figures["words"] = [
-        *_words(figures),
+        *_words(figures, table.reproj_error_threshold),
         *words_on_exchanges(figures["exchanges"], table.fix_swaps),
         *words_on_lasting_errors(figures["lasting_px"], figures["noise_px"]),
     ]
-    figures["verdict"] = "good" if len(figures["words"]) == 1 else "doubtful"
+    unblemished = figures["error_px"]["all"] is not None and len(figures["words"]) == 1
+    figures["verdict"] = "good" if unblemished else "doubtful"
     return figures
 
 
@@ -206,12 +207,17 @@ def _offsets(trial: TrialPoses) -> dict[str, Any]:
     }
 
 
-def _words(figures: Mapping[str, Any]) -> list[str]:
+def _words(figures: Mapping[str, Any], threshold_px: float) -> list[str]:
     """The verdict, and what is wrong with whom."""
     overall = figures["error_px"]["all"]
     if overall is None:
         return ["There are no 3D points. Lower triangulation.score_threshold, or look at the 2D points."]
     words = [f"Half of all 2D points are within {overall:.1f} px of their 3D point in the picture."]
+    if overall > threshold_px:
+        words.append(
+            f"That is more than triangulation.reproj_error_threshold ({threshold_px:g} px): is the "
+            "calibration that of these videos, and are the cameras named right?"
+        )
     words += _words_on_time(figures["frame_offsets"])
     words += _words_on_cameras(figures["cameras"])
     words += _words_on_keypoints(figures, overall)

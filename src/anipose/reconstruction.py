@@ -74,14 +74,7 @@ def reconstruct(
     points, used = each_alone(cameras, good, table)
     covariances = None
     if np.isnan(points).all():
-        highest = np.max(seen.scores, initial=-np.inf, where=np.isfinite(seen.scores))
-        log.warning(
-            "trial %s: no keypoint is seen by two cameras with a score of %g or more, so there are no 3D "
-            "points; the highest score is %.2f: lower triangulation.score_threshold",
-            trial,
-            table.score_threshold,
-            highest,
-        )
+        log.warning("trial %s: %s", trial, _why_no_points(seen, good, table))
     elif table.optim:
         trajectory = _together(cameras, good, points, table, lengths or {})
         points, covariances = trajectory.points, trajectory.covariances
@@ -97,6 +90,37 @@ def reconstruct(
     poses = _described(cameras, good, points, used, frame)
     _warn_of_errors(poses, table, trial)
     return Reconstruction(poses, used, covariances)
+
+
+def _why_no_points(seen: MultiviewPoses, good: MultiviewPoses, table: Triangulation) -> str:
+    """What to do where there is not a single 3D point."""
+    needed = table.min_cameras
+    if needed > len(seen.cameras):
+        return (
+            f"triangulation.min_cameras = {needed}, but the trial has {len(seen.cameras)} cameras, so there "
+            "are no 3D points: lower it"
+        )
+    by = f"by {'two' if needed == 2 else needed} cameras"
+    if _most_views(seen) < needed:
+        return (
+            f"no keypoint is seen {by} in the same frame, so there are no 3D points: do the keypoints have "
+            "the same names in all views, and is frame_offset right?"
+        )
+    if _most_views(good) < needed:
+        highest = np.max(seen.scores, initial=0.0, where=np.isfinite(seen.scores))
+        return (
+            f"no keypoint is seen {by} with a score of {table.score_threshold:g} or more, so there are no 3D "
+            f"points; the highest score is {highest:.2f}: lower triangulation.score_threshold"
+        )
+    return (
+        f"no keypoint is where {needed} cameras agree, so there are no 3D points: is the calibration that of "
+        "these videos, are the cameras named right, and were they in step?"
+    )
+
+
+def _most_views(poses: MultiviewPoses) -> int:
+    """By how many cameras the keypoint that most see is seen."""
+    return int(_seen(poses).sum(axis=0).max(initial=0))
 
 
 def _warn_of_errors(poses: Poses3D, table: Triangulation, trial: str) -> None:

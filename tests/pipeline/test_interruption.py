@@ -133,7 +133,7 @@ def test_what_a_killed_run_left_is_replaced(twins: list[Job]) -> None:
     (result,) = execute(twins)
     assert (result.state, result.reasons) == (
         "done",
-        ("out/2.txt does not exist", "out/1.txt was left by an interrupted run"),
+        ("out/2.txt does not exist", "out/1.txt was left by a run that did not finish"),
     )
     assert (twins[0].first.read_text(), twins[0].second.read_text()) == ("live", "live")
     assert foresee(twins)[0].state == "current"

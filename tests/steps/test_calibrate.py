@@ -112,6 +112,25 @@ def test_board_on_the_floor_is_the_world(tmp_path: Path) -> None:
     assert all(200 < height < 420 for height in heights)
 
 
+def test_the_board_of_another_frame_than_the_one_asked_for_is_told(tmp_path: Path) -> None:
+    root = film(tmp_path, BOARD)
+    done = anipose(
+        root,
+        "calibrate",
+        "--jobs",
+        "1",
+        "--set",
+        "calibration.world=board",
+        "--set",
+        "calibration.world_frame=500",
+    )
+    assert done.returncode == 0, done.stdout
+    told = (
+        "not found in calibration.world_frame = 500; the coordinate system is that of the board in frame 11"
+    )
+    assert told in " ".join(done.stdout.split())
+
+
 def test_frames_of_pictures_are_their_numbers(tmp_path: Path) -> None:
     root = film(tmp_path, BOARD)
     (calibration_of(root) / "board-camA" / "frame003.png").unlink()

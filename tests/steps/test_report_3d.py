@@ -117,6 +117,32 @@ def test_a_keypoint_that_one_camera_sees_elsewhere_is_named(tmp_path: Path) -> N
     assert "d is not at the same place in camera cam2" in words
 
 
+def test_a_session_without_3d_points_is_not_good(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "s" / "config.toml").write_text("[triangulation]\nmin_cameras = 5\n")
+    figures = report(tmp_path)
+    assert figures["verdict"] == "doubtful"
+    assert figures["words"][0].startswith("There are no 3D points.")
+
+
+def test_two_cameras_that_do_not_fit_together_are_not_good(tmp_path: Path) -> None:
+    """With two cameras, none can be blamed."""
+    make(tmp_path)
+    path = tmp_path / "s" / "calibration" / "calibration.toml"
+    cameras = read_calibration(path).subset(["cam0", "cam1"])
+    one, two = cameras.cameras
+    swapped = (
+        one.with_pose(two.rotation_matrix, two.translation),
+        two.with_pose(one.rotation_matrix, one.translation),
+    )
+    write_calibration(path, replace(cameras, cameras=swapped))
+    figures = report(tmp_path)
+    assert figures["verdict"] == "doubtful"
+    assert "is the calibration that of these videos, and are the cameras named right?" in " ".join(
+        figures["words"]
+    )
+
+
 def test_exchanged_keypoints_are_put_right_and_listed(tmp_path: Path) -> None:
     truth = make(tmp_path)
     path = tmp_path / "s" / "pose-2d" / "t-cam2.h5"

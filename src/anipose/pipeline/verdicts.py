@@ -2,7 +2,7 @@
 
 | finding                                              | verdict                  |
 |------------------------------------------------------|--------------------------|
-| an output is missing, or an interrupted run left it  | run                      |
+| an output is missing, or an unfinished run left it   | run                      |
 | an output has no record, or differs from it          | keep (`force`: run)      |
 | version, a setting or the content of an input differs| run                      |
 | an input is missing and nothing makes it             | blocked; keep if all else is as recorded |
@@ -159,7 +159,7 @@ def _look_at_outputs(job: Job, record: Record | None) -> _Outputs:
         elif where in known and taken.digest == known[where].digest:
             result.found[name] = FileRecord(where, taken)
         elif was_placed(job, path):
-            result.left.append(f"{where} was left by an interrupted run")
+            result.left.append(f"{where} was left by a run that did not finish")
         else:
             result.users.append(f"{where} was {'edited' if where in known else 'not made by anipose'}")
     return result

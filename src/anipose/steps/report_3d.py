@@ -26,6 +26,7 @@ class Report3D(Job):
     """
 
     command: ClassVar[str] = "report-3d"
+    version: ClassVar[int] = 2
     works_on: ClassVar[str] = "trials with two or more cameras"
     hints: ClassVar[Mapping[str, str]] = {"calibration": CALIBRATION_HINT}
     made_from: ClassVar[str] = "poses_3d"
