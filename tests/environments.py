@@ -114,6 +114,33 @@ MEDIAPIPE = Environment("mediapipe", ("mediapipe==0.10.21",))
 # Of torchvision, the one that is made for this torch; sleap-nn alone would take the newest.
 SLEAP = Environment("sleap", ("torch==2.13.0", "torchvision==0.28.0", "sleap-nn==0.3.5"))
 
+# Without NVIDIA's DALI, which only NVIDIA's own index has: it is for training with unlabelled videos.
+LIGHTNING_POSE = Environment(
+    "lightning-pose",
+    (
+        "torch==2.13.0",
+        "torchvision==0.28.0",
+        "lightning==2.5.6",
+        "pytorch-lightning==2.5.6",
+        "aniposelib==0.8.0",
+        "h5py==3.16.0",
+        "hydra-core==1.3.8",
+        "imaug==0.4.3",
+        "jaxtyping==0.3.11",
+        "kornia==0.9.0",
+        "matplotlib==3.11.2",
+        "moviepy==2.2.1",
+        "numpy==2.2.6",
+        "opencv-python-headless==4.12.0.88",
+        "pandas==3.1.1",
+        "safetensors==0.8.0",
+        "scikit-learn==1.9.1",
+        "tensorboard==2.21.0",
+        "transformers==5.23.0",
+    ),
+    without_requirements=("lightning-pose==2.4.3",),
+)
+
 COLMAP = Environment("colmap", ("pycolmap==4.2.1",))
 CALISCOPE = Environment("caliscope", ("caliscope==0.11.8",))
 # What its module of calibrations imports; all that it requires is OpenSim, Qt and caliscope as well.

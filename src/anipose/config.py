@@ -18,6 +18,7 @@ from anipose.config_types import (
     BoardSize,
     BoardType,
     Colours,
+    Device,
     DictionarySize,
     Distortion,
     Encoder,
@@ -436,7 +437,7 @@ class Tracker(Table):
     python: OptionalFolder = None
     """The program `python` of the environment with the tracker, such as "~/dlc-env/bin/python". When absent,
     the Python that runs anipose."""
-    device: Name = "auto"
+    device: Device = "auto"
     """Where the network runs: "cpu", "cuda", "cuda:1", "mps", or "auto", a graphics card where there is one.
     With "cpu", `--jobs N` tracks N videos at a time; otherwise one video at a time is tracked."""
     batch_size: Annotated[Integer, Ge(1)] | None = None

@@ -106,6 +106,12 @@ def _odd_window(frames: int) -> int:
     return frames
 
 
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError('should be "auto", "cpu", "cuda", "mps", or one of several cards, as "cuda:1"')
+    return name
+
+
 def _camera_pattern(pattern: str) -> str:
     try:
         with warnings.catch_warnings():
@@ -198,9 +204,10 @@ Folder = Annotated[
     str, MinLen(1), AfterValidator(lambda path: path.replace("\\", "/")), Says("a path in quotes")
 ]
 OptionalFolder = Annotated[Folder | None, BeforeValidator(_none_if_empty), Says("a path in quotes")]
+Lowered = BeforeValidator(_lowered)
+Device = Annotated[str, Lowered, AfterValidator(_device), Says("a name in quotes")]
 Pattern = Annotated[str, AfterValidator(_camera_pattern), Says("a regular expression with a group")]
 
-Lowered = BeforeValidator(_lowered)
 OneOrMore = BeforeValidator(_listed, json_schema_input_type=str | list[str])
 ModelType = Annotated[
     Literal["deeplabcut", "sleap", "lightning-pose", "markers", "mediapipe", "onnx", "command"], Lowered

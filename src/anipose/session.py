@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from anipose.calibration_folder import CalibrationFolder, board_stems, calibration_at, camera_pattern
-from anipose.config import Camera, Config
+from anipose.config import Camera, Config, TrackerRule
 from anipose.config_layers import ConfigLayers
 from anipose.discovery import CONFIG_NAME
 from anipose.errors import ProjectError
@@ -95,11 +95,19 @@ class View:
         return self.settings.corner
 
     @property
+    def place(self) -> str:
+        """What [[tracker.rules]] know the video by: its path, without the folder that all videos are in."""
+        return "/".join((*self.session.parts, self.video.name if self.video else self.stem))
+
+    def fits(self, rule: TrackerRule) -> bool:
+        """Whether a rule is for this video."""
+        return fnmatch(self.place, rule.videos)
+
+    @property
     def model_folder(self) -> Path | None:
         """The trained model for this video: of the first rule that fits it, of its camera, or of all."""
         config, root = self.session.config, self.session.layers.root
-        where = "/".join((*self.session.parts, self.video.name if self.video else self.stem))
-        rules = [rule.model_folder for rule in config.tracker.rules if fnmatch(where, rule.videos)]
+        rules = [rule.model_folder for rule in config.tracker.rules if self.fits(rule)]
         chosen = (*rules, self.settings.model_folder, config.model_folder)
         named = next((folder for folder in chosen if folder is not None), None)
         return None if named is None else root / Path(named).expanduser()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,45 +12,105 @@ import cv2
 import numpy as np
 
 import environments
+from anipose.arrays import NDArray
 from anipose.demo.animal import KEYPOINTS, Walk, walk
-from anipose.demo.render import film
+from anipose.demo.render import Sensor, arena, body, film, shaded_floor
 from anipose.demo.rig import make_rig
-from anipose.geometry.cameras import Cameras
-from anipose.io.video import read_bgr
+from anipose.demo.solids import paint
+from anipose.geometry.cameras import Camera, Cameras
+from anipose.io.calibration import write_calibration
+from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_3d import read_poses_3d
+from anipose.io.video import Image, read_bgr
 from anipose.io.video_writer import VideoWriter
 from anipose.poses import Poses2D
 from anipose.trackers.workers import serve
 
 _HERE = Path(__file__).parent
 N_WALKS, MIDDLE = 20, 30
-LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS = 40, 60, 80
+# From the middle of the arena, mm, along its floor: half of how far two animals are apart.
+APART = np.array([0.0, 30.0, 0.0])
+LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS, LIGHTNING_POSE_EPOCHS = 40, 60, 80, 60
+SCORE_THRESHOLD = 0.3
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How networks are trained.
+    """How networks are trained and run.
 
     Attributes:
+        model_type: of config.toml.
         script: in this folder.
         environment: that it runs in.
     """
 
+    model_type: str
     script: str
     environment: environments.Environment
 
 
-DEEPLABCUT = Recipe("train_deeplabcut.py", environments.DEEPLABCUT)
-SLEAP = Recipe("train_sleap.py", environments.SLEAP)
+DEEPLABCUT = Recipe("deeplabcut", "train_deeplabcut.py", environments.DEEPLABCUT)
+SLEAP = Recipe("sleap", "train_sleap.py", environments.SLEAP)
+LIGHTNING_POSE = Recipe("lightning-pose", "train_lightning_pose.py", environments.LIGHTNING_POSE)
 
 
 def lizard_network(temporary: Path) -> Path:
     """A network for the animal of the demo; the labelled frames are rendered, so the labels are exact."""
-    return _trained("lizard", DEEPLABCUT, temporary, _render(temporary, LIZARD_EPOCHS))
+    return trained("lizard", DEEPLABCUT, temporary, _render(temporary, LIZARD_EPOCHS))
 
 
 def sleap_network(temporary: Path) -> Path:
     """The same, of SLEAP."""
-    return _trained("sleap", SLEAP, temporary, _render(temporary, SLEAP_EPOCHS))
+    return trained("sleap", SLEAP, temporary, _render(temporary, SLEAP_EPOCHS))
+
+
+def lightning_pose_network(temporary: Path) -> Path:
+    """The same, of Lightning Pose."""
+    return trained("lightning-pose", LIGHTNING_POSE, temporary, _render(temporary, LIGHTNING_POSE_EPOCHS))
+
+
+def sleap_networks_for_two(temporary: Path) -> Path:
+    """Networks of SLEAP for two animals in a picture: one finds them, one their points."""
+    images: dict[str, list[list[list[float]]]] = {}
+    for number in range(N_WALKS):
+        rng = np.random.default_rng([2027, number])
+        pair = walk_of_two(2 * MIDDLE, rng)
+        for camera in make_rig():
+            name = f"img{len(images):04d}.png"
+            cv2.imwrite(str(temporary / name), next(film_two(camera, pair, rng, range(MIDDLE, MIDDLE + 1))))
+            images[name] = [camera.project(one.keypoints[MIDDLE]).round(3).tolist() for one in pair]
+    labels = {"epochs": SLEAP_EPOCHS, "keypoints": KEYPOINTS, "images": images, "several": True}
+    return trained("sleap-two", SLEAP, temporary, json.dumps(labels))
+
+
+def film_walk_of_two(session: Path, n_frames: int) -> tuple[Cameras, tuple[Walk, Walk]]:
+    """As `film_walk`, with two animals."""
+    rig, pair = make_rig(), walk_of_two(n_frames, np.random.default_rng(7))
+    for camera in rig:
+        _write_video(session, camera, film_two(camera, pair, np.random.default_rng(8), range(n_frames)))
+    write_calibration(session / "calibration" / "calibration.toml", rig)
+    return rig, pair
+
+
+def walk_of_two(n_frames: int, rng: np.random.Generator) -> tuple[Walk, Walk]:
+    """Two animals, each about the middle of its half of the arena."""
+    return _moved(walk(n_frames, 60.0, rng), APART), _moved(walk(n_frames, 60.0, rng), -APART)
+
+
+def _moved(one: Walk, by: NDArray[np.float64]) -> Walk:
+    return Walk(one.keypoints + by, {name: points + by for name, points in one.joints.items()})
+
+
+def film_two(
+    camera: Camera, pair: Sequence[Walk], rng: np.random.Generator, frames: Iterable[int]
+) -> Iterator[Image]:
+    """As `film`, with several animals."""
+    floor, sensor = arena(camera), Sensor.random(camera.size, rng)
+    for frame in frames:
+        solids = [solid for one in pair for solid in body(one, frame)]
+        image = shaded_floor(floor, camera, solids)
+        paint(image, camera, solids)
+        yield sensor.expose(image, rng)
 
 
 def mouse_network(temporary: Path, video: Path, known: Poses2D, held_out: Sequence[int]) -> Path:
@@ -63,21 +123,60 @@ def mouse_network(temporary: Path, video: Path, known: Poses2D, held_out: Sequen
             images[name] = [point if np.isfinite(point).all() else None for point in known.points[number]]
             images[name] = [None if point is None else point.tolist() for point in images[name]]
     labels = {"epochs": MOUSE_EPOCHS, "keypoints": known.keypoints, "images": images}
-    return _trained("mouse", DEEPLABCUT, temporary, json.dumps(labels))
+    return trained("mouse", DEEPLABCUT, temporary, json.dumps(labels))
 
 
 def film_walk(session: Path, n_frames: int) -> tuple[Cameras, Walk]:
-    """Videos of a walk that no network has seen, in all cameras, and what is to be found in them."""
+    """Videos of a walk that no network has seen, calibrated cameras, and what is to be found in them."""
     rig, animal = make_rig(), walk(n_frames, 60.0, np.random.default_rng(7))
     for camera in rig:
-        video = session / "videos-raw" / f"walk-cam{camera.name}.mp4"
-        with VideoWriter(video, 60, camera.size, crf=15) as writer:
-            for image in film(camera, animal, np.random.default_rng(8)):
-                writer.write(image)
+        _write_video(session, camera, film(camera, animal, np.random.default_rng(8)))
+    write_calibration(session / "calibration" / "calibration.toml", rig)
     return rig, animal
 
 
-def _trained(name: str, recipe: Recipe, temporary: Path, labels: str) -> Path:
+def _write_video(session: Path, camera: Camera, images: Iterable[Image]) -> None:
+    with VideoWriter(
+        session / "videos-raw" / f"walk-cam{camera.name}.mp4", 60, camera.size, crf=15
+    ) as writer:
+        for image in images:
+            writer.write(image)
+
+
+def config_of(recipe: Recipe, network: Path) -> str:
+    """What config.toml says to run a network."""
+    return f"""
+model_type = "{recipe.model_type}"
+model_folder = "{network}"
+
+[tracker]
+python = "{recipe.environment.python()}"
+device = "cpu"
+
+[triangulation]
+cam_regex = "-cam([A-Z])"
+score_threshold = {SCORE_THRESHOLD}
+"""
+
+
+def errors_px(session: Path, rig: Cameras, animal: Walk) -> NDArray[np.float64]:
+    """How far tracked points are from the truth: (camera, frame, keypoint); NaN where the score is low."""
+    errors = []
+    for camera in rig:
+        poses = read_poses_2d(session / "pose-2d" / f"walk-cam{camera.name}.h5")
+        assert (poses.keypoints, poses.n_frames) == (KEYPOINTS, len(animal.keypoints))
+        error = np.linalg.norm(poses.points - camera.project(animal.keypoints), axis=-1)
+        errors.append(np.where(poses.scores >= SCORE_THRESHOLD, error, np.nan))
+    return np.stack(errors)
+
+
+def errors_mm(session: Path, animal: Walk) -> NDArray[np.float64]:
+    """How far the 3D points are from the truth: (frame, keypoint)."""
+    found = read_poses_3d(session / "pose-3d" / "walk.csv")
+    return np.linalg.norm(found.points - animal.keypoints, axis=-1)
+
+
+def trained(name: str, recipe: Recipe, temporary: Path, labels: str) -> Path:
     """The folder of the project, or of the network, that a recipe makes.
 
     Args:

@@ -100,11 +100,20 @@ def test_a_video_that_was_cut_off_is_tracked_as_far_as_it_goes_and_told(tmp_path
 
 def test_no_command_and_one_that_cannot_start(tmp_path: Path) -> None:
     make_experiment(tmp_path, "v")
-    result = anipose(tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='no-such-tracker {video}'")
+    result = anipose(
+        tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='no-such-tracker {video} {output}'"
+    )
     assert "tracker.command cannot start no-such-tracker: no such file or directory" in result.stdout
     (tmp_path / "config.toml").write_text("model_type = 'command'\n")
     result = anipose(tmp_path, "analyze", "--jobs", "1")
-    assert 'model_type = "command" needs tracker.command: a command line with {video} and' in result.stdout
+    assert 'model_type = "command" needs tracker.command, a command line with {video} and' in result.stdout
+    assert "It is not set" in result.stdout
+    result = anipose(tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='track {video}'")
+    assert 'It is "track {video}", without {output}' in result.stdout
+    result = anipose(
+        tmp_path, "analyze", "--jobs", "1", "--set", "tracker.command='track \" {video} {output}'"
+    )
+    assert 'tracker.command = track " {video} {output}: no closing quotation' in result.stdout
 
 
 def test_models_by_rule_camera_and_default(tmp_path: Path) -> None:
@@ -119,10 +128,13 @@ def test_models_by_rule_camera_and_default(tmp_path: Path) -> None:
 model_type = "command"
 model_folder = "one"
 [tracker]
-command = "{sys.executable} {script} {{model_folder}}"
+command = "{sys.executable} {script} {{model_folder}} {{video}} {{output}}"
 [[tracker.rules]]
 videos = "a session/u-*"
 model_folder = "three"
+[[tracker.rules]]
+videos = "another session/*"
+model_folder = "two"
 [cameras.B]
 model_folder = "two"
 [triangulation]
@@ -132,3 +144,5 @@ cam_regex = "-cam([A-Z])"
     result = anipose(tmp_path, "analyze", "--jobs", "1")
     said = [Path(line.split()[-1]).name for line in result.stdout.splitlines() if "MODEL" in line]
     assert said == ["one", "two", "three"]
+    assert '[[tracker.rules]] videos = "another session/*" fits none of the videos.' in result.stdout
+    assert 'such as "a session/t-camA.mp4"' in result.stdout

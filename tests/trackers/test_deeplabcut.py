@@ -32,7 +32,10 @@ def test_without_a_model_folder() -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"model_folder = .*nowhere is not a folder"):
+    with pytest.raises(
+        ConfigError,
+        match=r"model_folder = .*nowhere does not exist\. Correct it in config.toml: the folder of a",
+    ):
         read_project(tmp_path / "nowhere")
 
 
@@ -92,4 +95,6 @@ def test_analyze_without_deeplabcut_says_how_to_install_it(tmp_path: Path) -> No
     assert "python3 -m venv ~/dlc-env; ~/dlc-env/bin/pip install deeplabcut" in result.stdout
     assert "put the files (DeepLabCut .h5 or .csv" in result.stdout
     result = anipose(tmp_path, "analyze", "--jobs", "1", "--set", "tracker.python=no/python")
-    assert "tracker.python = no/python cannot be started: no such file or directory" in result.stdout
+    assert (
+        f"tracker.python = {tmp_path}/no/python cannot be started: no such file or directory" in result.stdout
+    )

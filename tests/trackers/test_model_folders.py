@@ -39,7 +39,7 @@ def test_a_sleap_model_and_a_pair_of_them(tmp_path: Path) -> None:
 def test_no_sleap_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model_folder is not set in config.toml.*into pose-2d"):
         Sleap(None, Tracker()).files()
-    with pytest.raises(ConfigError, match=r"model_folder = .*nowhere is not a folder"):
+    with pytest.raises(ConfigError, match=r"model_folder = .*nowhere does not exist"):
         Sleap(tmp_path / "nowhere", Tracker()).files()
     with pytest.raises(ConfigError, match=r"is not a model of SLEAP: it has no training_config"):
         Sleap(tmp_path, Tracker()).files()
@@ -53,6 +53,8 @@ def test_no_sleap_model(tmp_path: Path) -> None:
 def test_lightning_pose(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model_folder is not set in config.toml.*litpose train"):
         LightningPose(None, Tracker()).files()
+    with pytest.raises(ConfigError, match=r"nowhere does not exist"):
+        LightningPose(tmp_path / "nowhere", Tracker()).files()
     with pytest.raises(ConfigError, match=r"it has no config\.yaml\. If you have tracked"):
         LightningPose(tmp_path, Tracker()).files()
     (tmp_path / "config.yaml").touch()

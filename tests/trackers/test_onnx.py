@@ -63,7 +63,7 @@ def test_as_a_user(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('model_type = "onnx"\nmodel_folder = "networks"\n')
     result = anipose(tmp_path, "analyze", "--jobs", "1")
     assert result.returncode == 1
-    assert "networks should be an .onnx file, or a folder with one, but has none" in result.stdout
+    assert "networks does not exist. Correct it in config.toml: the .onnx file that" in result.stdout
     assert "anipose export-model" in result.stdout
     (tmp_path / "networks").mkdir()
     shutil.copy(NETWORK, tmp_path / "networks" / "a.onnx")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from anipose.config import Tracker
 from anipose.errors import DependencyError, PoseError
 from anipose.trackers import process as module
 from anipose.trackers.process import close_all, tracker_process
@@ -45,9 +46,8 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     told: list[int] = []
 
     def track(video: str, backend: str = "stub_backend", all_threads: bool = False, **settings: Any) -> Any:
-        tracker = tracker_process(
-            sys.executable, backend, settings, install="Install it.", all_threads=all_threads
-        )
+        chosen = Tracker(python=sys.executable, device="auto" if all_threads else "cpu")
+        tracker = tracker_process(chosen, backend, settings, install="Install it.")
         path = tracker.track(Path(video), tmp_path, told.append)
         return path.read_text().split()
 
@@ -99,3 +99,19 @@ def test_what_is_wrong_at_the_start_is_told(ask: Any) -> None:
         ask("a.mp4", backend="lacking_backend")
     with pytest.raises(PoseError, match="stub failed on its network: ValueError: no such network"):
         ask("a.mp4", broken=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs of Unix")
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [
+        ("no/python", "cannot be started: no such file or directory"),
+        ("/bin/ls", r"is no Python; it said: .*serve\.py\. It should be the program python of the"),
+        ("/bin/true", r"is no Python; it ended at once\. It should be .*\. Install it\."),
+    ],
+)
+def test_another_program_than_python(tmp_path: Path, python: str, why: str) -> None:
+    tracker = tracker_process(Tracker(python=python), "sleap_backend", {}, install="Install it.")
+    with pytest.raises(DependencyError, match=why):
+        tracker.track(Path("a.mp4"), tmp_path, lambda frames: None)
+    close_all()

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from anipose import config
-from anipose.errors import AniposeError, PoseError
+from anipose.errors import AniposeError, FileFormatError, PoseError
 from anipose.pipeline.job import Input, Job, Output
 from anipose.pipeline.progress import report
 from anipose.project import Project
@@ -44,6 +44,8 @@ class Analyze(Job):
     @classmethod
     def plan(cls, project: Project) -> Iterator["Analyze"]:
         find_network = cache(_find_network)
+        if not project.is_part:
+            _tell_unused_rules(project)
         for session in project.sessions:
             for view in session.views:
                 made_here = view.session.path("pose_2d") / f"{view.stem}.h5"
@@ -80,8 +82,13 @@ class Analyze(Job):
             result = tracker.track(
                 self.video, Path(folder), lambda done: report(min(done, n_frames), n_frames)
             )
-            _check_length(result, self.video, n_frames)
-            adopt_poses_2d(result, self.poses_2d)
+            try:
+                _check_length(result, self.video, n_frames)
+                adopt_poses_2d(result, self.poses_2d)
+            except FileFormatError as error:
+                raise PoseError(
+                    f"what the tracker wrote for {self.video.name} cannot be read: {error}"
+                ) from error
         report(n_frames, n_frames)
 
 
@@ -98,6 +105,9 @@ def _job(view: View, video: Path, find_network: FindNetwork) -> Analyze:
     settings = view.session.config
     entry = TRACKERS.get(settings.model_type)
     tracker = settings.tracker.only(*(entry.keys if entry else ()))
+    if tracker.python and "/" in tracker.python:
+        python = view.session.layers.root / Path(tracker.python).expanduser()
+        tracker = tracker.model_copy(update={"python": str(python)})
     used = ("threshold", "area", "gate", "max_gap", "keypoints")
     model_folder = view.model_folder if entry else None
     network = find_network(settings.model_type, model_folder, tracker) if entry else ()
@@ -114,6 +124,19 @@ def _job(view: View, video: Path, find_network: FindNetwork) -> Analyze:
         tracker=tracker,
         markers=settings.markers.only(*(used if settings.model_type == "markers" else ())),
     )
+
+
+def _tell_unused_rules(project: Project) -> None:
+    """A rule for no video is a misspelt one."""
+    views = [view for session in project.sessions for view in session.views]
+    for rule in dict.fromkeys(rule for session in project.sessions for rule in session.config.tracker.rules):
+        if views and not any(view.fits(rule) for view in views):
+            log.warning(
+                '[[tracker.rules]] videos = "%s" fits none of the videos. It is compared with their paths '
+                'from the experiment folder on, without videos-raw, such as "%s"',
+                rule.videos,
+                views[0].place,
+            )
 
 
 def _find_network(

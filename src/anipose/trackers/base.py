@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from anipose.errors import ConfigError
+
 Progress = Callable[[int], None]
 """Told how many frames of the video are done."""
 
@@ -12,6 +14,29 @@ HAVE_FILES = (
     ".analysis.h5, Lightning Pose .csv) into pose-2d, each named after its video: then no tracker is needed"
 )
 """What a message of a tracker that cannot run ends with."""
+
+
+def require_model_folder(folder: Path | None, model_type: str, wanted: str) -> Path:
+    """The model folder.
+
+    Args:
+        folder: as configured.
+        model_type: the tracker.
+        wanted: for the user, which folder that is.
+
+    Raises:
+        ConfigError: it is not set, or does not exist.
+    """
+    if folder is None:
+        raise ConfigError(
+            f'model_folder is not set in config.toml, and model_type = "{model_type}" needs it: {wanted}. '
+            f"{HAVE_FILES}"
+        )
+    if not folder.exists():
+        raise ConfigError(
+            f"model_folder = {folder} does not exist. Correct it in config.toml: {wanted}. {HAVE_FILES}"
+        )
+    return folder
 
 
 class Tracker(Protocol):

@@ -62,20 +62,26 @@ class CommandTracker:
         return said
 
     def _words(self, video: Path, output: Path) -> list[str]:
-        if not self._template:
+        template = self._template or ""
+        missing = [name for name in ("{video}", "{output}") if name not in template]
+        if missing:
             raise ConfigError(
-                'model_type = "command" needs tracker.command: a command line with {video} and {output}, '
-                "such as "
-                '"/home/me/env/bin/python track.py {video} {output}"'
+                'model_type = "command" needs tracker.command, a command line with {video} and {output}: '
+                '"/home/me/env/bin/python track.py {video} {output}", for example. It is '
+                + (f'"{template}", without {" and ".join(missing)}' if template else "not set")
             )
+        try:
+            # The words are split before paths with spaces go in; backslashes are paths of Windows.
+            parts = shlex.split(template, posix=os.name == "posix")
+        except ValueError as error:
+            raise ConfigError(f"tracker.command = {template}: {str(error).lower()}") from error
         values = {
             "{video}": str(video.resolve()),
             "{output}": str(output),
             "{model_folder}": str(self._model_folder or ""),
         }
         words = []
-        # The words are split before paths with spaces go in; backslashes are paths of Windows.
-        for word in shlex.split(self._template, posix=os.name == "posix"):
+        for word in parts:
             for name, value in values.items():
                 word = word.replace(name, value)
             words.append(str(Path(word).expanduser()) if word.startswith("~") else word)

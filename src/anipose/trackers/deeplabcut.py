@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from anipose.config import Tracker as Settings
 from anipose.errors import ConfigError
-from anipose.trackers.base import HAVE_FILES, Progress
+from anipose.trackers.base import HAVE_FILES, Progress, require_model_folder
 from anipose.trackers.process import tracker_process
 
 INSTALL = (
@@ -18,6 +18,7 @@ INSTALL_ONNX = (
     "To export a network, the environment with DeepLabCut needs onnx, too: ~/dlc-env/bin/pip install onnx."
 )
 
+_WANTED = "the folder of a DeepLabCut project with a trained network, the one that has its config.yaml"
 # Where DeepLabCut keeps networks: those of PyTorch, and those of TensorFlow, from before version 3.
 _MODELS = ("dlc-models-pytorch", "dlc-models")
 
@@ -46,8 +47,10 @@ class DeepLabCut:
         ]
         snapshots = [path for network in networks for path in sorted(network.glob("snapshot-*"))]
         if not snapshots:
-            others = sorted({path.parent.name for m in _MODELS for path in folder.glob(f"{m}/*/*/train")})
-            there = f"; there is {', '.join(others)}: choose with tracker.shuffle" if others else ""
+            trained = {
+                path.parents[1].name for m in _MODELS for path in folder.glob(f"{m}/*/*/train/snapshot-*")
+            }
+            there = f"; there is {', '.join(sorted(trained))}: choose with tracker.shuffle" if trained else ""
             raise ConfigError(
                 f"model_folder = {folder} has no trained network (no snapshot of iteration {iteration}, "
                 f"shuffle "
@@ -57,25 +60,19 @@ class DeepLabCut:
 
     def track(self, video: Path, folder: Path, progress: Progress) -> Path:
         device = self._settings.device
-        choice = self._choice() | {
+        options = self._choice() | {
             "config": str(self._config_file()),
             "device": None if device == "auto" else device,
             "batch_size": self._settings.batch_size,
         }
-        process = tracker_process(
-            self._settings.python, "deeplabcut_backend", choice, install=INSTALL, all_threads=device != "cpu"
-        )
+        process = tracker_process(self._settings, "deeplabcut_backend", options, install=INSTALL)
         return process.track(video, folder, progress)
 
     def export(self, folder: Path) -> Path:
         """Write the network as an ONNX file into a folder, for `anipose.trackers.onnx`."""
         config_file = self._config_file()
         process = tracker_process(
-            self._settings.python,
-            "deeplabcut_onnx_backend",
-            self._choice(),
-            install=f"{INSTALL_ONNX} {INSTALL}",
-            all_threads=True,
+            self._settings, "deeplabcut_onnx_backend", self._choice(), install=f"{INSTALL_ONNX} {INSTALL}"
         )
         return process.track(config_file, folder, lambda frames: None)
 
@@ -103,13 +100,7 @@ def read_project(folder: Path | None) -> tuple[Path, Mapping[str, Any]]:
     """
     import yaml
 
-    if folder is None:
-        raise ConfigError(
-            'model_folder is not set in config.toml, and model_type = "deeplabcut" needs it: the folder of a '
-            f"DeepLabCut project with a trained network, the one that has its config.yaml. {HAVE_FILES}"
-        )
-    if not folder.is_dir():
-        raise ConfigError(f"model_folder = {folder} is not a folder. Correct it in config.toml. {HAVE_FILES}")
+    folder = require_model_folder(folder, DeepLabCut.name, _WANTED)
     path = folder / "config.yaml"
     if not path.is_file():
         near = [below.parent.name for below in sorted(folder.glob("*/config.yaml"))]

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from anipose.config import Tracker as Settings
 from anipose.errors import ConfigError
-from anipose.trackers.base import HAVE_FILES, Progress
+from anipose.trackers.base import HAVE_FILES, Progress, require_model_folder
 from anipose.trackers.process import tracker_process
 
 INSTALL = (
-    "Lightning Pose needs an environment of its own (see its documentation; it is made for Linux with an "
-    'NVIDIA graphics card); then write under [tracker] in config.toml: python = "/path/to/env/bin/python". '
-    + HAVE_FILES
+    "Lightning Pose needs an environment of its own: python3 -m venv ~/lightning-pose-env; "
+    "~/lightning-pose-env/bin/pip install lightning-pose; then write under [tracker] in config.toml: "
+    'python = "~/lightning-pose-env/bin/python". ' + HAVE_FILES
 )
 
 
@@ -30,12 +30,11 @@ class LightningPose:
         Raises:
             ConfigError: there is no model folder, or it has no trained network.
         """
-        folder = self._folder
-        if folder is None:
-            raise ConfigError(
-                'model_folder is not set in config.toml, and model_type = "lightning-pose" needs it: the '
-                f"folder that litpose train wrote, the one with config.yaml and tb_logs. {HAVE_FILES}"
-            )
+        folder = require_model_folder(
+            self._folder,
+            self.name,
+            "the folder that litpose train wrote, the one with config.yaml and tb_logs",
+        )
         weights = tuple(sorted(folder.glob("tb_logs/*/version_*/checkpoints/*.ckpt")))
         if not (folder / "config.yaml").is_file() or not weights:
             lacks = "checkpoint in tb_logs" if (folder / "config.yaml").is_file() else "config.yaml"
@@ -47,11 +46,6 @@ class LightningPose:
 
     def track(self, video: Path, folder: Path, progress: Progress) -> Path:
         self.files()
-        process = tracker_process(
-            self._settings.python,
-            "lightning_pose_backend",
-            {"model": str(self._folder), "device": self._settings.device},
-            install=INSTALL,
-            all_threads=self._settings.device != "cpu",
-        )
+        options = {"model": str(self._folder), "device": self._settings.device}
+        process = tracker_process(self._settings, "lightning_pose_backend", options, install=INSTALL)
         return process.track(video, folder, progress)

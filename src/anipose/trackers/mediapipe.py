@@ -27,11 +27,6 @@ class MediaPipe:
         return ()
 
     def track(self, video: Path, folder: Path, progress: Progress) -> Path:
-        process = tracker_process(
-            self._settings.python,
-            "mediapipe_backend",
-            {"part": self._settings.part},
-            install=INSTALL,
-            all_threads=False,
-        )
+        options = {"part": self._settings.part}
+        process = tracker_process(self._settings, "mediapipe_backend", options, install=INSTALL)
         return process.track(video, folder, progress)

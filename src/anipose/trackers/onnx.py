@@ -14,7 +14,7 @@ from anipose.errors import ConfigError, DependencyError
 from anipose.io.poses_2d import write_poses_2d
 from anipose.io.video import Image, read_bgr
 from anipose.poses import Poses2D
-from anipose.trackers.base import HAVE_FILES, Progress
+from anipose.trackers.base import HAVE_FILES, Progress, require_model_folder
 from anipose.trackers.workers.deeplabcut_onnx_backend import IMAGES, KEYPOINT
 
 DEFAULT_BATCH_SIZE = 8
@@ -35,12 +35,9 @@ class Onnx:
         Raises:
             ConfigError: it is not given, or not there.
         """
-        folder = self._folder
-        if folder is None:
-            raise ConfigError(
-                'model_folder is not set in config.toml, and model_type = "onnx" needs it: the .onnx file '
-                f"that anipose export-model wrote, or its folder. {HAVE_FILES}"
-            )
+        folder = require_model_folder(
+            self._folder, self.name, "the .onnx file that anipose export-model wrote, or its folder"
+        )
         found = (folder,) if folder.is_file() else tuple(sorted(folder.glob("*.onnx")))
         if len(found) != 1:
             there = (

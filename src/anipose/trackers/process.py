@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from anipose.config import Tracker as Settings
 from anipose.errors import DependencyError, FileAccessError, PoseError
 from anipose.trackers.base import Progress
 from anipose.trackers.workers.serve import IDLE_EXIT_CODE
@@ -32,17 +33,17 @@ class TrackerProcess:
     Args:
         python: that Python.
         backend: the module in `workers` to run.
-        settings: what its `load` is given.
+        options: what its `load` is given.
         install: for the user, how to get the package that it needs.
         all_threads: use all cores, not one.
     """
 
     def __init__(
-        self, python: str, backend: str, settings: Mapping[str, Any], *, install: str, all_threads: bool
+        self, python: str, backend: str, options: Mapping[str, Any], *, install: str, all_threads: bool
     ) -> None:
         self._python = python
         self._backend = backend
-        self._settings = settings
+        self._options = options
         self._install = install
         self._all_threads = all_threads
         self._process: subprocess.Popen[str] | None = None
@@ -103,14 +104,16 @@ class TrackerProcess:
                 encoding="utf-8",
             )
         except OSError as error:
-            raise DependencyError(
-                f"tracker.python = {self._python} cannot be started: "
-                f"{(error.strerror or str(error)).lower()}. "
-                f"It should be the program python of the environment with the tracker. {self._install}"
-            ) from error
-        _sent(process, dict(self._settings) | {"idle_seconds": _IDLE_SECONDS})
-        while (answer := _received(process)) is not None and "progress" in answer:
-            pass
+            raise self._no_python(f"cannot be started: {(error.strerror or str(error)).lower()}") from error
+        _sent(process, dict(self._options) | {"idle_seconds": _IDLE_SECONDS})
+        try:
+            while (answer := _received(process)) is not None and "progress" in answer:
+                pass
+        except json.JSONDecodeError as error:
+            self.close()
+            raise self._no_python(f"is no Python; it said: {error.doc.strip()}") from error
+        if answer is None and process.returncode == 0:
+            raise self._no_python("is no Python; it ended at once")
         if answer is not None and "missing" in answer:
             self.close()
             raise DependencyError(
@@ -121,6 +124,12 @@ class TrackerProcess:
             self.close()
             raise PoseError(message)
         return process
+
+    def _no_python(self, why: str) -> DependencyError:
+        return DependencyError(
+            f"tracker.python = {self._python} {why}. It should be the program python of the environment with "
+            f"the tracker, as in ~/tracker-env/bin/python. {self._install}"
+        )
 
     def _failure(self, what: str, answer: Mapping[str, Any] | None) -> str:
         """What the tracker said when it failed."""
@@ -144,18 +153,21 @@ class TrackerProcess:
 
 
 def tracker_process(
-    python: str | None, backend: str, settings: Mapping[str, Any], *, install: str, all_threads: bool
+    settings: Settings, backend: str, options: Mapping[str, Any], *, install: str
 ) -> TrackerProcess:
-    """The process for these settings, the running one if it has the same.
+    """The process of a tracker, the running one if it was started with the same.
 
     Args:
-        python: the Python to run; None: the one that runs now. The others are as in `TrackerProcess`.
+        settings: which Python to run, None being the one that runs now; and whether on the processor, where
+            other videos are tracked at the same time.
+        backend, options, install: as in `TrackerProcess`.
     """
-    command = str(Path(python).expanduser()) if python else sys.executable
-    key = json.dumps([command, backend, settings, all_threads], sort_keys=True)
+    python = str(Path(settings.python).expanduser()) if settings.python else sys.executable
+    all_threads = settings.device != "cpu"
+    key = json.dumps([python, backend, options, all_threads], sort_keys=True)
     if key not in _RUNNING:
         close_all()
-        _RUNNING[key] = TrackerProcess(command, backend, settings, install=install, all_threads=all_threads)
+        _RUNNING[key] = TrackerProcess(python, backend, options, install=install, all_threads=all_threads)
     return _RUNNING[key]
 
 

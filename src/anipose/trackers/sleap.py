@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from anipose.config import Tracker as Settings
 from anipose.errors import ConfigError
-from anipose.trackers.base import HAVE_FILES, Progress
+from anipose.trackers.base import HAVE_FILES, Progress, require_model_folder
 from anipose.trackers.process import tracker_process
 
 INSTALL = (
@@ -49,16 +49,13 @@ class Sleap:
 
     def track(self, video: Path, folder: Path, progress: Progress) -> Path:
         self.files()
-        device = self._settings.device
-        settings = {
+        options = {
             "models": [str(model.resolve()) for model in models_in(self._folder)],
-            "device": device,
+            "device": self._settings.device,
             "batch_size": self._settings.batch_size,
             "animals": self._settings.animals,
         }
-        process = tracker_process(
-            self._settings.python, "sleap_backend", settings, install=INSTALL, all_threads=device != "cpu"
-        )
+        process = tracker_process(self._settings, "sleap_backend", options, install=INSTALL)
         return process.track(video, folder, progress)
 
 
@@ -68,16 +65,14 @@ def models_in(folder: Path | None) -> tuple[Path, ...]:
     Raises:
         ConfigError: there are none, or too many to know which.
     """
-    if folder is None:
-        raise ConfigError(
-            'model_folder is not set in config.toml, and model_type = "sleap" needs it: the folder of a '
-            f"model that SLEAP trained, the one that has its training_config.yaml. {HAVE_FILES}"
-        )
-    if not folder.is_dir():
-        raise ConfigError(f"model_folder = {folder} is not a folder. Correct it in config.toml. {HAVE_FILES}")
+    folder = require_model_folder(
+        folder,
+        Sleap.name,
+        "the folder of a model that SLEAP trained, the one that has its training_config.yaml",
+    )
     if _is_model(folder):
         return (folder,)
-    models = tuple(below for below in sorted(folder.iterdir()) if below.is_dir() and _is_model(below))
+    models = tuple(below for below in sorted(folder.glob("*/")) if _is_model(below))
     if not models:
         raise ConfigError(
             f"model_folder = {folder} is not a model of SLEAP: it has no training_config.yaml or .json, and "

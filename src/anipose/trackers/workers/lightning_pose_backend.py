@@ -16,6 +16,7 @@ def load(settings: dict[str, Any], tell: Tell) -> Callable[[str, str], Path]:
     _choose_card(settings["device"])
     programs = importlib.import_module("torch_programs")  # beside this file, not in the package anipose
     programs.declare_torchvision_operators()
+    model: Any
     programs.report_progress(lambda batches: tell(batches * _frames_per_batch(model.cfg)))
     from lightning_pose.api.model import Model
 
