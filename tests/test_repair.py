@@ -3,7 +3,8 @@
 import numpy as np
 
 from anipose.config import Filter
-from anipose.filters.autoencoder import Network, PointAutoencoder, ScoreAutoencoder
+from anipose.filters.point_autoencoder import PointAutoencoder
+from anipose.filters.score_autoencoder import Network, ScoreAutoencoder
 from anipose.poses import Candidates2D
 from anipose.repair import Autoencoders, repair
 
@@ -56,11 +57,15 @@ def test_autoencoder_knows_other_keypoints_than_this_camera() -> None:
 
 
 def test_autoencoder_of_points_leaves_keypoints_it_does_not_know() -> None:
-    nothing = Network(np.zeros((12, 1)), np.zeros(1), np.zeros((1, 8)), np.zeros(8))
-    model = PointAutoencoder(tuple("abcd"), nothing, np.zeros(4))
-    points = np.zeros((1, 5, 1, 2))
-    points[0, :, 0] = [[0, 0], [10, 0], [0, 10], [40, 40], [900, 900]]
-    tracked = Candidates2D(tuple("abcdz"), points, np.array([[[0.9], [0.9], [0.9], [0.01], [0.9]]]))
+    """This model knows a square; the tracker of this camera knows a tail, too, and has lost a corner once."""
+    square = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]]) / np.sqrt(2)
+    model = PointAutoencoder(tuple("abcd"), square, 1e-6 * np.eye(8), np.ones(4), np.ones(4))
+    points = np.zeros((20, 5, 1, 2))
+    points[:, :, 0] = [[10, 10], [50, 10], [50, 50], [10, 50], [900, 900]]
+    scores = np.full((20, 5, 1), 0.9)
+    points[3, 2], scores[3, 2] = [200, 200], 0.01
+    tracked = Candidates2D(tuple("abcdz"), points, scores)
     poses, _ = repair(tracked, Filter(type=("autoencoder_points",)), Autoencoders(points=model))
-    np.testing.assert_array_equal(poses.points[0, [0, 1, 2, 4]], points[0, [0, 1, 2, 4], 0])
-    np.testing.assert_array_equal(poses.points[0, 3], [0, 0])  # the centre (median) of the other three
+    np.testing.assert_array_equal(poses.points[3, [0, 1, 3, 4]], points[3, [0, 1, 3, 4], 0])
+    np.testing.assert_allclose(poses.points[3, 2], [50, 50], atol=1e-3)
+    assert poses.scores[3, 2] == 0.05

@@ -7,8 +7,9 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.config import Filter
-from anipose.filters.autoencoder import PointAutoencoder, ScoreAutoencoder
 from anipose.filters.median import filter_median
+from anipose.filters.point_autoencoder import PointAutoencoder
+from anipose.filters.score_autoencoder import ScoreAutoencoder
 from anipose.filters.viterbi import filter_viterbi
 from anipose.poses import Candidates2D, Change, Poses2D
 

@@ -151,6 +151,31 @@ def test_autoencoder_is_trained_from_the_labels_of_the_model_folder_before_it_is
     assert "at least 20 are needed to train autoencoder.npz" in result.stdout
 
 
+def test_keypoints_that_the_labels_do_not_place_are_named(tmp_path: Path) -> None:
+    """Labels that are anywhere tell nothing, and labels in one place cannot be laid on each other."""
+    make_walk(tmp_path)
+    labelled = np.random.default_rng(0).uniform(0, 900, (40, 3, 2))
+    images = [f"img{number:02d}.png" for number in range(40)]
+    table = tmp_path / "network" / "labeled-data" / "v" / "CollectedData_somebody.h5"
+    (tmp_path / "config.toml").write_text(
+        'model_folder = "network"\n' + (tmp_path / "config.toml").read_text() + "\n[filter]\nenabled = true\n"
+    )
+    use = ("--set", "filter.type='autoencoder_points'")
+    write_labels(table, "v", images, Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody"))
+    result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
+    assert result.returncode == 0, result.stdout
+    said = " ".join(result.stdout.split())
+    assert "40 labelled frames do not tell where hip, knee, foot should be, given the other keypoints" in said
+    assert "half of filter.offset_threshold (25 px) in nine of ten frames" in said
+
+    labelled[:30] = 1.0
+    write_labels(table, "v", images, Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody"))
+    result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
+    assert result.returncode == 1
+    assert "there are 40 labelled frames" in result.stdout
+    assert "10 of them with enough keypoints; at least 20 are needed" in " ".join(result.stdout.split())
+
+
 def test_keypoints_that_differ_between_cameras_are_joined_with_a_warning(tmp_path: Path) -> None:
     """cam0 does not know the knee: it comes from the other two; the foot is known to cam2 alone."""
     walk = make_walk(tmp_path)

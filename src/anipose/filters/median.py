@@ -135,7 +135,7 @@ def running_median(values: Float[Array, "frame series"], size: int) -> Float[Arr
     for column, series in enumerate(np.where(present, values, np.inf).T):
         median[:, column] = median_filter(series, width)
     broken = count < width
-    median[broken] = _median_of_finite(_windows(values, size)[broken], count[broken])
+    median[broken] = median_of_finite(_windows(values, size)[broken], count[broken])
     return median
 
 
@@ -150,7 +150,7 @@ def symmetric_median(values: Float[Array, "frame series"], size: int) -> Float[A
     """
     windows = _windows(values, size)
     lonely = np.isnan(windows) | np.isnan(windows[..., ::-1])
-    median = _median_of_finite(np.where(lonely, np.nan, windows), (~lonely).sum(axis=-1))
+    median = median_of_finite(np.where(lonely, np.nan, windows), (~lonely).sum(axis=-1))
     return np.where(np.isnan(values), np.nan, median)
 
 
@@ -160,7 +160,7 @@ def _windows(values: Float[Array, "frame series"], size: int) -> Float[Array, "f
     return sliding_window_view(padded, 2 * (size // 2) + 1, axis=0)[: len(values)]
 
 
-def _median_of_finite(
+def median_of_finite(
     windows: Float[Array, "*batch window"], count: Int[NDArray[np.int64], "*batch"]
 ) -> Float[Array, "*batch"]:
     """Median of the values that are not NaN, of which there are `count` in each window."""

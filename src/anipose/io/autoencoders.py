@@ -9,21 +9,22 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
-from anipose.filters.autoencoder import Network, PointAutoencoder, ScoreAutoencoder, weights_of
+from anipose.filters.point_autoencoder import PointAutoencoder
+from anipose.filters.score_autoencoder import Network, ScoreAutoencoder
 from anipose.io.files import atomic_path, require_file
 
 SCORES, POINTS = "anipose autoencoder of scores", "anipose autoencoder of points"
+WEIGHTS = ("first", "first_bias", "second", "second_bias")
 
 
 def write_score_autoencoder(path: Path, model: ScoreAutoencoder) -> None:
     """Write a trained model; the same model gives the same bytes."""
-    _write(path, SCORES, model.keypoints, weights_of(model.network))
+    _write(path, SCORES, model.keypoints, dict(zip(WEIGHTS, model.network.weights(), strict=True)))
 
 
 def write_point_autoencoder(path: Path, model: PointAutoencoder) -> None:
     """Write a trained model; the same model gives the same bytes."""
-    arrays = {**weights_of(model.network), "uncertainty": model.uncertainty}
-    _write(path, POINTS, model.keypoints, arrays)
+    _write(path, POINTS, model.keypoints, {name: getattr(model, name) for name in _shapes(0)})
 
 
 def read_score_autoencoder(path: Path) -> ScoreAutoencoder:
@@ -45,10 +46,20 @@ def read_point_autoencoder(path: Path) -> PointAutoencoder:
         FileFormatError: it is something else.
     """
     keypoints, arrays = _read(path, POINTS)
-    network = _network(path, arrays, 3 * len(keypoints), 2 * len(keypoints))
-    if "uncertainty" not in arrays or arrays["uncertainty"].shape != (len(keypoints),):
+    shapes = _shapes(len(keypoints))
+    if any(name not in arrays or arrays[name].shape != shape for name, shape in shapes.items()):
         raise _damaged(path)
-    return PointAutoencoder(keypoints, network, arrays["uncertainty"])
+    return PointAutoencoder(keypoints, **{name: arrays[name] for name in shapes})
+
+
+def _shapes(n_keypoints: int) -> dict[str, tuple[int, ...]]:
+    """The arrays of a model of points."""
+    return {
+        "mean": (n_keypoints, 2),
+        "covariance": (2 * n_keypoints, 2 * n_keypoints),
+        "typical": (n_keypoints,),
+        "uncertainty": (n_keypoints,),
+    }
 
 
 def _write(path: Path, kind: str, keypoints: tuple[str, ...], arrays: Mapping[str, Any]) -> None:
@@ -75,7 +86,7 @@ def _read(path: Path, kind: str) -> tuple[tuple[str, ...], dict[str, NDArray[Any
 
 def _network(path: Path, arrays: Mapping[str, NDArray[Any]], n_inputs: int, n_outputs: int) -> Network:
     try:
-        network = Network(*(arrays[n] for n in ("first", "first_bias", "second", "second_bias")))
+        network = Network(*(arrays[name] for name in WEIGHTS))
         network(np.zeros((1, n_inputs))).reshape(1, n_outputs)
     except (KeyError, ValueError) as error:
         raise _damaged(path) from error
