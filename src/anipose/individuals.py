@@ -60,17 +60,23 @@ def reconstruct_animals(
     table: Triangulation,
     *,
     trial: str,
-    lengths: Mapping[tuple[str, str], float] | None = None,
+    lengths: Mapping[str, Mapping[tuple[str, str], float]] | None = None,
     uncertainty: CalibrationUncertainty | None = None,
 ) -> dict[str, Reconstruction]:
     """3D poses of every animal, all in one frame of reference; otherwise as `reconstruct`.
 
-    The axes of several animals are those of the first that has all the keypoints they are made of. Each has
-    limbs of its own: lengths from elsewhere are for one animal only.
+    The axes of several animals are those of the first that has all the keypoints they are made of. The
+    lengths of limbs are those of each animal.
     """
+    lengths = lengths or {}
     if set(seen) == {UNNAMED}:
         only = reconstruct(
-            cameras, seen[UNNAMED], table, trial=trial, lengths=lengths, uncertainty=uncertainty
+            cameras,
+            seen[UNNAMED],
+            table,
+            trial=trial,
+            lengths=lengths.get(UNNAMED),
+            uncertainty=uncertainty,
         )
         return {UNNAMED: only}
     _require_known(seen, table)
@@ -80,6 +86,7 @@ def reconstruct_animals(
             views,
             _for_keypoints(table, views.keypoints),
             trial=f"{trial}, {animal}",
+            lengths=lengths.get(animal),
             uncertainty=uncertainty,
         )
         for animal, views in seen.items()

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from anipose.arrays import NDArray
 from anipose.io.calibration import write_calibration
-from anipose.io.poses_2d import write_poses_2d
-from anipose.io.poses_3d import read_poses_3d
+from anipose.io.poses_2d import write_animals_2d, write_poses_2d
+from anipose.io.poses_3d import read_animals_3d, read_poses_3d
 from anipose.poses import Poses2D
 from moving_animal import limbs_of, move_animal
 from projects import anipose
@@ -16,6 +17,7 @@ from synthetic import make_rig, observe
 
 KEYPOINTS = tuple("abcdef")
 LIMBS = [[KEYPOINTS[one], KEYPOINTS[two]] for one, two in limbs_of(len(KEYPOINTS))]
+LARGER = 1.1
 CONFIG = f"""
 [triangulation]
 cam_regex = '-(cam[0-9])$'
@@ -37,6 +39,22 @@ def film(root: Path, trial: str, frames: slice, *, noise_px: float = 1.0) -> NDA
             root / "s" / "pose-2d" / f"{trial}-{camera.name}.h5", Poses2D(KEYPOINTS, pixels[row], scores)
         )
     return truth
+
+
+def film_two(root: Path, trial: str, frames: slice, names: tuple[str, str]) -> None:
+    """Two animals beside each other, the second one a tenth larger."""
+    cameras = make_rig(3)
+    write_calibration(root / "s" / "calibration" / "calibration.toml", cameras)
+    (root / "config.toml").write_text(CONFIG)
+    moving, aside = move_animal(600, len(KEYPOINTS)), np.array([0, 70, 0])
+    truth = np.stack([moving[frames] + aside, LARGER * moving[::-1][frames] - aside], axis=1)
+    pixels, _ = observe(cameras, truth, noise_px=1.0, outliers=0.02, missing=0.05, seed=frames.start)
+    for row, camera in enumerate(cameras):
+        animals = {
+            name: Poses2D(KEYPOINTS, pixels[row, :, place], np.full((len(truth), len(KEYPOINTS)), 0.95))
+            for place, name in enumerate(names)
+        }
+        write_animals_2d(root / "s" / "pose-2d" / f"{trial}-{camera.name}.h5", animals)
 
 
 def lengths_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,6 +86,34 @@ def test_a_short_trial_has_the_lengths_of_a_long_one(tmp_path: Path) -> None:
     triangulate(tmp_path, "--jobs", "1", "--set", "triangulation.limb_lengths=trial")
     alone = np.nanmedian(lengths_of(read_poses_3d(pose_3d / "short.csv").points), axis=0)
     assert np.abs(alone - expected).mean() > 1.3 * np.abs(together - expected).mean()
+
+
+def test_each_of_several_animals_has_lengths_of_its_own(tmp_path: Path) -> None:
+    film_two(tmp_path, "long", slice(0, 150), ("anna", "berta"))
+    film_two(tmp_path, "short", slice(400, 430), ("anna", "berta"))
+    triangulate(tmp_path, "--jobs", "1")
+    pose_3d = tmp_path / "s" / "pose-3d"
+    found = json.loads((pose_3d / "limb-lengths.json").read_text())["limbs"]
+    short = read_animals_3d(pose_3d / "short.csv")
+    for name, size in (("anna", 1.0), ("berta", LARGER)):
+        together = [limb["length"] for limb in found if limb["individual"] == name]
+        expected = size * lengths_of(move_animal(300, len(KEYPOINTS)))[0]
+        np.testing.assert_allclose(together, expected, rtol=0.02)
+        lengths = np.nanmedian(lengths_of(short[name].points), axis=0)
+        np.testing.assert_allclose(lengths, together, rtol=0.002)
+
+
+def test_names_that_mean_another_animal_in_each_trial_have_no_lengths(tmp_path: Path) -> None:
+    """One is a tenth larger: together they would be wrong by some 5 %."""
+    film_two(tmp_path, "one", slice(0, 60), ("anna", "berta"))
+    film_two(tmp_path, "two", slice(200, 260), ("berta", "anna"))
+    triangulate(tmp_path, "--jobs", "1")
+    pose_3d = tmp_path / "s" / "pose-3d"
+    assert json.loads((pose_3d / "limb-lengths.json").read_text())["limbs"] == []
+    expected = lengths_of(move_animal(300, len(KEYPOINTS)))[0]
+    for trial, larger in (("one", "berta"), ("two", "anna")):
+        lengths = lengths_of(read_animals_3d(pose_3d / f"{trial}.csv")[larger].points)
+        assert np.mean(np.nanmedian(lengths, axis=0) / expected) == pytest.approx(LARGER, rel=0.02)
 
 
 def test_a_new_trial_makes_all_anew_unless_each_is_for_itself(tmp_path: Path) -> None:

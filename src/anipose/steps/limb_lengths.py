@@ -40,6 +40,7 @@ class MeasureLimbs(Job):
     command: ClassVar[str] = "triangulate"
     works_on: ClassVar[str] = "trials with two or more cameras"
     on_demand: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     made_from: ClassVar[str] = "poses_2d"
     hints: ClassVar[Mapping[str, str]] = {"calibration": CALIBRATION_HINT}
 
@@ -72,11 +73,11 @@ class MeasureLimbs(Job):
                 )
 
     def run(self) -> None:
+        from anipose.individuals import animals_in_views
         from anipose.io.calibration import read_calibration
         from anipose.io.limb_lengths import write_limb_lengths
-        from anipose.io.views import read_candidates
+        from anipose.io.views import read_animal_views
         from anipose.limb_lengths import LimbSums
-        from anipose.reconstruction import consistent
         from anipose.recorded import recorded_cameras
 
         calibrated = recorded_cameras(read_calibration(self.calibration), self.cameras)
@@ -88,8 +89,8 @@ class MeasureLimbs(Job):
                 continue
             try:
                 cameras = calibrated.subset(list(found))
-                seen = consistent(cameras, read_candidates(found, self.cameras), self.triangulation)
-                sums.add(cameras, seen)
+                views = read_animal_views(found, self.cameras)
+                sums.add(cameras, animals_in_views(cameras, views, self.triangulation))
             except AniposeError as error:
                 # It fails to be triangulated as well, which says so.
                 log.info("trial %s does not count for the lengths of limbs: %s", trial, error)

@@ -45,6 +45,7 @@ class Triangulate(Job):
 
     command: ClassVar[str] = "triangulate"
     works_on: ClassVar[str] = "trials with two or more cameras"
+    version: ClassVar[int] = 2
     hints: ClassVar[Mapping[str, str]] = {
         "calibration": CALIBRATION_HINT,
         "poses_2d": POSES_2D_HINT,
