@@ -196,6 +196,22 @@ def test_sessions_at_another_depth(walk: Path) -> None:
     assert "nesting = 1" in output
 
 
+def test_a_folder_of_videos_that_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("nesting = 1\n")
+    (tmp_path / "session1" / "videos-raw").mkdir(parents=True)
+    output = run(tmp_path)
+    assert "There is one in" in output
+    assert "but nothing in it that counts as a video or as tracked points" in output
+
+
+def test_trials_with_one_camera_are_told(walk: Path) -> None:
+    """As when the names of the files differ in more than the camera."""
+    path = walk / "a" / "pose-2d" / "t-cam2.h5"
+    path.rename(path.with_name("t2-cam2.h5"))
+    output = run(walk, code=0)
+    assert "a: no 3D points are made of trials with one camera only: t2 (camera cam2)" in output
+
+
 @pytest.fixture
 def locked(walk: Path) -> Iterator[Path]:
     """A session into which not even root can write."""

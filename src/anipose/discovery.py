@@ -61,8 +61,12 @@ def explain_no_sessions(root: Path, config: Config) -> str:
     lines = [f"no session found in {root}: looked for folders named {videos} or {poses}, {where}."]
     everywhere = Config(pipeline=config.pipeline)
     elsewhere = _folders_with((videos, poses), root, everywhere)
-    if elsewhere:
-        depth = len(elsewhere[0].relative_to(root).parts)
+    depth = len(elsewhere[0].relative_to(root).parts) if elsewhere else 0
+    if elsewhere and (config.nesting in (None, -1) or depth == config.nesting):
+        lines.append(
+            f"There is one in {elsewhere[0]}, but nothing in it that counts as a video or as tracked points."
+        )
+    elif elsewhere:
         lines.append(
             f"There is one in {elsewhere[0]}: set nesting = {depth} in {root / CONFIG_NAME}, or leave it out."
         )

@@ -321,11 +321,25 @@ class Session:
             for name, views in trials.items()
         )
 
-    @property
+    @cached_property
     def trials_3d(self) -> tuple[Trial, ...]:
         """The trials that 3D poses are made of: those with two cameras or more."""
         if not self.config.triangulation.triangulate:
             return ()
+        alone = [
+            f"{trial.name} (camera {camera})"
+            for trial in self.trials
+            if len(trial.views) == 1
+            for camera in trial.views
+        ]
+        if alone and self.calibration is not None and self.pattern is not None:
+            log.warning(
+                "%s: no 3D points are made of trials with one camera only: %s. Files of one trial have the "
+                "same name, but for what cam_regex '%s' finds",
+                self.name,
+                ", ".join(alone),
+                self.pattern.regex,
+            )
         return tuple(trial for trial in self.trials if len(trial.views) > 1)
 
 

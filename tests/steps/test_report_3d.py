@@ -64,6 +64,8 @@ def report(root: Path) -> dict[str, Any]:
     assert process.returncode == 0, process.stdout
     page = (root / "s" / "pose-3d" / "report.html").read_text()
     found = json.loads((root / "s" / "pose-3d" / "report.json").read_text())
+    told = " ".join(process.stdout.split())
+    assert all(word in told for word in found["words"][:9])
     assert "<svg" in page
     assert "http" not in page  # it needs nothing from elsewhere
     assert all(name in page for name in KEYPOINTS)

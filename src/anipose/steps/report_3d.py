@@ -12,6 +12,9 @@ from anipose.pipeline.job import Input, Job, OptionalInput, Output
 from anipose.project import Project
 from anipose.steps.hints import CALIBRATION_HINT
 
+# So many doubts are told on the terminal; all are in the report.
+MOST_TOLD = 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report3D(Job):
@@ -115,6 +118,15 @@ class Report3D(Job):
         found = pose_figures(trials, self._limbs(), self.units, self.triangulation)
         write_text(self.figures, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
         write_text(self.page, pose_page(found))
+
+    def in_short(self) -> str:
+        import json
+
+        first, *doubts = json.loads(self.figures.read_text(encoding="utf-8"))["words"]
+        lines = [first, *(f"- {doubt}" for doubt in doubts[:MOST_TOLD])]
+        if len(doubts) > MOST_TOLD:
+            lines.append(f"- and {len(doubts) - MOST_TOLD} more: look at {self.page}")
+        return "\n".join(lines)
 
     def _limbs(self) -> dict[tuple[str, str], bool]:
         """Pairs of keypoints that the config joins, and whether they are constraints or only lines."""
