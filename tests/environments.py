@@ -114,6 +114,9 @@ MEDIAPIPE = Environment("mediapipe", ("mediapipe==0.10.21",))
 # Of torchvision, the one that is made for this torch; sleap-nn alone would take the newest.
 SLEAP = Environment("sleap", ("torch==2.13.0", "torchvision==0.28.0", "sleap-nn==0.3.5"))
 
+# What reads and writes SLEAP's files, alone.
+SLEAP_IO = Environment("sleap-io", ("sleap-io==0.9.5", "opencv-python-headless==5.0.0.93"))
+
 # Without NVIDIA's DALI, which only NVIDIA's own index has: it is for training with unlabelled videos.
 LIGHTNING_POSE = Environment(
     "lightning-pose",

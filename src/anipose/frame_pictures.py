@@ -1,6 +1,8 @@
-"""Reading how bad every frame of an experiment is, and writing pictures of frames to be labelled."""
+"""Reading how bad every frame of an experiment is, and writing frames to be labelled."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -17,8 +19,11 @@ from anipose.io.files import write_bytes
 from anipose.io.labels import write_labels
 from anipose.io.poses_2d import read_poses_2d
 from anipose.io.poses_3d import read_poses_3d
+from anipose.io.sleap_project import TrackedFrames, write_sleap_project
 from anipose.io.video import read_bgr
-from anipose.poses import MultiviewPoses, Poses2D
+from anipose.poses import UNNAMED, MultiviewPoses, Poses2D
+
+log = logging.getLogger(__name__)
 
 Badness = dict[str, dict[tuple[str, ...], NDArray[np.float64]]]
 Files = Mapping[str, Path]
@@ -58,10 +63,13 @@ def read_badness(
     return badness
 
 
-def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: Path) -> None:
+def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: Path) -> TrackedFrames:
     """Write frames of a video as DeepLabCut has them, with the tracked points as labels to be corrected.
 
     Pictures that are there are not written again: somebody may have labelled them.
+
+    Returns:
+        The frames that are in the video, and what was tracked in them.
     """
     tracked = read_poses_2d(poses_2d)
     frames = [frame for frame in frames if 0 <= frame < tracked.n_frames]
@@ -73,7 +81,25 @@ def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: P
         if number >= max(frames, default=-1):
             break
     rows = Poses2D(tracked.keypoints, tracked.points[frames], tracked.scores[frames], tracked.scorer)
-    write_labels(folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], rows)
+    write_labels(
+        folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], {UNNAMED: rows}
+    )
+    return TrackedFrames(video, tuple(frames), rows)
+
+
+def write_for_sleap(path: Path, tracked: Sequence[TrackedFrames], chains: Sequence[Sequence[str]]) -> None:
+    """Write frames as a project of SLEAP, unless there is one: somebody may have labelled in it.
+
+    Args:
+        path: the project.
+        tracked: the frames of each video.
+        chains: keypoints that are connected, as in `labeling.scheme`.
+    """
+    if path.exists():
+        log.warning("%s is there, perhaps with labels of yours, and stays; move it away for a new one", path)
+        return
+    limbs = dict.fromkeys(limb for chain in chains for limb in pairwise(chain))
+    write_sleap_project(path, tracked, tuple(limbs))
 
 
 def _views(trial: tuple[str, ...], files: Files, frame_offsets: Mapping[str, int]) -> MultiviewPoses | None:

@@ -20,7 +20,9 @@ from anipose.io.calibration_formats.registry import FORMATS, read_any_calibratio
 from anipose.io.movement import Described3D, write_animals_companion, write_companion
 from anipose.io.poses_2d import read_poses_2d, write_animals_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
+from anipose.io.sleap_project import TrackedFrames, write_sleap_project
 from anipose.io.tables import SummaryPart, read_angles, write_summary
+from anipose.io.video_writer import VideoWriter
 from anipose.poses import Frame3D, Poses2D, Poses3D
 from synthetic import PINHOLE_DISTORTIONS, make_points, make_rig
 
@@ -193,3 +195,28 @@ def test_files_of_matlab(tmp_path: Path, name: str) -> None:
     np.testing.assert_allclose(right.rotation, [0, 0, np.pi / 2], atol=1e-15)
     np.testing.assert_array_equal(right.translation, [10, 20, 500])
     np.testing.assert_array_equal(left.distortions, [-0.1, 0.02, 0.001, -0.002, 0])
+
+
+def test_sleap(tmp_path: Path) -> None:
+    """Its own reader finds our suggestions: the frames, what was tracked in them, and the skeleton."""
+    tracked = []
+    for number, name in enumerate(("a.mp4", "b.mp4")):
+        with VideoWriter(tmp_path / name, 30, (64, 48)) as writer:
+            for brightness in range(10):
+                writer.write(np.full((48, 64, 3), 100 * number + 10 * brightness, np.uint8))
+        tracked.append(TrackedFrames(tmp_path / name, (0, 4, 8), POSES_2D))
+    write_sleap_project(tmp_path / "frames.slp", tracked, [("nose", "tail (base)"), ("nose", "ear")])
+
+    found = _run("SLEAP_IO", "sleap_reads.py", tmp_path / "frames.slp")
+
+    assert found["keypoints"] == list(POSES_2D.keypoints)
+    assert found["limbs"] == [list(POSES_2D.keypoints)]
+    assert found["shapes"] == 2 * [[10, 48, 64, 3]]
+    assert found["suggested"] == [[video, frame] for video in (0, 1) for frame in (0, 4, 8)]
+    assert [[one["video"], one["number"]] for one in found["frames"]] == found["suggested"]
+    for one in found["frames"]:
+        row = (0, 4, 8).index(one["number"])
+        assert one["kind"] == ["PredictedInstance"]
+        seen = np.nan_to_num(POSES_2D.points[row], nan=-1), np.nan_to_num(POSES_2D.scores[row])[:, None]
+        np.testing.assert_array_equal(one["points"], np.hstack(seen))
+        assert one["mean"] == pytest.approx(100 * one["video"] + 10 * one["number"], abs=3)

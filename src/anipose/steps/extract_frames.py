@@ -1,4 +1,4 @@
-"""Choosing frames worth labelling, and writing their pictures."""
+"""Choosing frames worth labelling, and writing them for those who label."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,9 @@ class ExtractFrames(Job):
         videos, poses_2d, filtered: by folders of the session, trial and camera, joined by "/".
         poses_3d: by folders of the session and trial.
         frame_offsets: of each view.
-        chosen: the list of the frames, in the numbers of the trial; the pictures are beside it, in
-            `labeled-data`.
+        chosen: the list of the frames, in the numbers of the trial; beside it are the pictures, in
+            `labeled-data`, and the same frames as a project of SLEAP.
+        labeling: which keypoints are connected.
         root: the experiment.
     """
 
@@ -38,6 +39,7 @@ class ExtractFrames(Job):
     poses_3d: OptionalInput[Mapping[str, Path]]
     chosen: Output[Path]
     extraction: config.Extraction
+    labeling: config.Labeling
     frame_offsets: Mapping[str, int]
     root: Path
 
@@ -66,6 +68,7 @@ class ExtractFrames(Job):
                 poses_3d=poses_3d,
                 chosen=project.root / project.config.extraction.folder / "chosen-frames.csv",
                 extraction=project.config.extraction,
+                labeling=project.config.labeling.only("scheme"),
                 frame_offsets=frame_offsets,
                 root=project.root,
             )
@@ -79,7 +82,7 @@ class ExtractFrames(Job):
 
     def run(self) -> None:
         from anipose.frame_choice import choose_frames
-        from anipose.frame_pictures import read_badness, write_pictures
+        from anipose.frame_pictures import read_badness, write_for_sleap, write_pictures
         from anipose.io.row_csv import write_rows
 
         choices = choose_frames(
@@ -93,13 +96,15 @@ class ExtractFrames(Job):
                 self.extraction.frames,
                 ", ".join(self.extraction.by),
             )
+        tracked = []
         for key in self.videos:
             trial = tuple(key.split("/"))[:-1]
             offset = self.frame_offsets[key]
             frames = sorted(choice.frame + offset for choice in choices if choice.trial == trial)
             if frames:
                 folder = self.chosen.parent / "labeled-data" / label_folder(trial[:-1], self.videos[key].stem)
-                write_pictures(self.videos[key], self.poses_2d[key], frames, folder)
+                tracked.append(write_pictures(self.videos[key], self.poses_2d[key], frames, folder))
+        write_for_sleap(self.chosen.parent / "frames.slp", tracked, self.labeling.scheme)
         rows: list[dict[str, str | int | float | None]] = [
             {
                 "session": "/".join(choice.trial[:-1]),
