@@ -4,15 +4,16 @@
 
 Films of 1280 x 1024 pixels with the board in view half of the time, H.264 with a keyframe every 250 frames.
 CPU seconds, decoding included. The peer is aniposelib; it looks at every 20th frame until it has found a
-board.
+board. The last part does the same on the real pictures of a recording, put together to films as long.
 """
 
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,9 +31,22 @@ from anipose.geometry.cameras import Camera, Cameras
 from anipose.io.detections import BoardDetections
 from board_film import make_rig, true_corners, write_film
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from real_films import write_long_films
+
 T = TypeVar("T")
+DATA = Path(__file__).parents[2] / "shared" / "data"
 PEER = os.environ.get("ANIPOSE_PEER_PYTHON")
-CHARUCO = Calibration(
+CHMOUSE = Calibration(
+    board_type="charuco",
+    board_size=(8, 11),
+    board_square_side_length=24,
+    board_marker_length=18.75,
+    board_marker_bits=4,
+    board_marker_dict_number=1000,
+)
+ARUCO = Calibration(
     board_type="charuco",
     board_size=(10, 7),
     board_square_side_length=25,
@@ -41,6 +55,14 @@ CHARUCO = Calibration(
     board_marker_dict_number=50,
 )
 CHECKERBOARD = Calibration(board_type="checkerboard", board_size=(9, 6), board_square_side_length=25)
+MOUSE = Calibration(
+    board_type="charuco",
+    board_size=(8, 11),
+    board_square_side_length=24,
+    board_marker_length=18.75,
+    board_marker_bits=4,
+    board_marker_dict_number=1000,
+)
 ARUCO = Calibration(
     board_type="aruco",
     board_size=(5, 4),
@@ -112,30 +134,61 @@ def existing(video: Path, camera: Camera, board: Board, n_frames: int) -> Path:
     return video if video.is_file() else write_film(video, camera, board, n_frames)
 
 
-def whole_calibration(folder: Path, n_frames: int) -> None:
-    print(f"calibration from 4 cameras x {n_frames} frames")
+def made_films(folder: Path, n_frames: int) -> None:
     rig, board = make_rig(4), configured_board(CHARUCO)
     films = {
         camera.name: existing(folder / f"charuco-{n_frames}-{camera.name}.mp4", camera, board, n_frames)
         for camera in rig
     }
-    first, first_s = timed(lambda: {name: first_look(CHARUCO, film) for name, film in films.items()})
+    print(f"calibration from {len(films)} cameras x {n_frames} frames")
+    few, full = whole_calibration(CHARUCO, films)
+    for name, result in (("chosen", few), ("every", full)):
+        off = differences(result.cameras, rig)
+        print(f"  {name:<7} off the truth by {off[0]:.2f} px in focal length, {off[1]:.3f} mm in place")
+
+
+def real_films(folder: Path, n_frames: int) -> None:
+    """The pictures of the mouse's calibration, with the mouse itself where no board is in view."""
+    session = DATA / "mouse-4cam" / "experiment" / "session1"
+    if not session.is_dir():
+        print(f"no real films: {session} is not there")
+        return
+    names = ("back", "mid", "side", "top")
+    boards = {name: session / "calibration" / f"board_{name}.mp4" for name in names}
+    others = {name: session / "videos-raw" / f"mouse_{name}.mp4" for name in names}
+    films = write_long_films(folder, boards, others, n_frames)
+    print(f"calibration from 4 cameras x {n_frames} frames with the real pictures of mouse-4cam")
+    few, full = whole_calibration(MOUSE, films)
+    for name, result in (("chosen", few), ("every", full)):
+        figures = result.cameras.metadata
+        print(
+            f"  {name:<7} held out: {figures['held_out_error']:.3f} px, distances off by "
+            f"{figures['held_out_edge_error_percent']:.2f} %"
+        )
+
+
+def whole_calibration(
+    table: Calibration, films: Mapping[str, Path]
+) -> tuple[CalibrationResult, CalibrationResult]:
+    """From chosen frames, and from all of them."""
+    board = configured_board(table)
+    first, first_s = timed(lambda: {name: first_look(table, film) for name, film in films.items()})
     chosen, chosen_s = timed(
-        lambda: {name: second_look(CHARUCO, film, name, first, ()) for name, film in films.items()}
+        lambda: {name: second_look(table, film, name, first, ()) for name, film in films.items()}
     )
     few, few_s = timed(lambda: calibrated(chosen, board))
     whole = first_s + chosen_s + few_s
     print(
-        f"  chosen frames  {first_s:.1f} s first look, {chosen_s:.1f} s second, {few_s:.1f} s calibration; "
-        f"together {whole:.1f} s"
+        f"  chosen frames  {first_s:.1f} s first look, {chosen_s:.1f} s second, {few_s:.1f} s calibration "
+        f"from {sum(len(one.frames) for one in chosen.values())} views; together {whole:.1f} s"
     )
-    every, every_s = timed(lambda: {name: every_board(CHARUCO, film) for name, film in films.items()})
+    every, every_s = timed(lambda: {name: every_board(table, film) for name, film in films.items()})
     full, full_s = timed(lambda: calibrated(every, board))
-    print(f"  every frame    {every_s:.1f} s to detect, {full_s:.1f} s calibration")
+    print(
+        f"  every frame    {every_s:.1f} s to detect, {full_s:.1f} s calibration from "
+        f"{sum(len(one.frames) for one in every.values())} views"
+    )
     print(f"  the whole with chosen frames is {100 * whole / every_s:.0f} % of detection in every frame")
-    for name, result in (("chosen", few), ("every", full)):
-        off = differences(result.cameras, rig)
-        print(f"  {name:<7} off the truth by {off[0]:.2f} px in focal length, {off[1]:.3f} mm in place")
     deviation = np.sqrt(np.diagonal(few.covariance, axis1=1, axis2=2))
     moved = np.stack(
         [a.matrix[0, 0] - b.matrix[0, 0] for a, b in zip(few.cameras, full.cameras, strict=True)]
@@ -146,9 +199,10 @@ def whole_calibration(folder: Path, n_frames: int) -> None:
         f"  they differ by {np.sqrt(np.mean(in_sd**2)):.2f} (rms), {in_sd.max():.2f} (most) of the stated "
         "deviations"
     )
+    return few, full
 
 
-def calibrated(found: dict[str, BoardDetections], board: Board) -> CalibrationResult:
+def calibrated(found: Mapping[str, BoardDetections], board: Board) -> CalibrationResult:
     seen = {name: Seen(one.frames, one.corners, one.size) for name, one in found.items()}
     return calibrate(seen, board.points, neighbours=board.neighbours)
 
@@ -174,7 +228,8 @@ def main() -> None:
         folder = chosen.films or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         detection(folder, chosen.peer_frames)
-        whole_calibration(folder, chosen.frames)
+        made_films(folder, chosen.frames)
+        real_films(folder, chosen.frames)
 
 
 if __name__ == "__main__":

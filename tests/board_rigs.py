@@ -77,13 +77,20 @@ def make_cameras(layout: str, n: int, rng: np.random.Generator) -> Cameras:
 
 
 def film(
-    cameras: Cameras, n_frames: int, rng: np.random.Generator, *, outliers: float, sweep: bool = False
+    cameras: Cameras,
+    n_frames: int,
+    rng: np.random.Generator,
+    *,
+    outliers: float,
+    sweep: bool = False,
+    points: Float[Array, "corner 3"] = BOARD.points,
 ) -> Scene:
     """A board held up in the middle, towards one pair of cameras after the other.
 
     Args:
         outliers: share of the corners that are up to 100 px off.
         sweep: the board is never tilted, only shifted in its plane.
+        points: where the corners are on the board.
     """
     towards = np.array([-camera.rotation_matrix[2] for camera in cameras])
     pairs = np.argwhere(np.triu(towards @ towards.T > np.cos(MOST_APART)))
@@ -99,7 +106,7 @@ def film(
             turn = turn @ rotation_matrix(rng.normal(0, 0.35, 3))
         boards.append(rigid(turn, place - turn @ BOARD.points.mean(0)))
     poses = np.array(boards)
-    world = np.einsum("fij,kj->fki", poses[:, :, :3], BOARD.points) + poses[:, None, :, 3]
+    world = np.einsum("fij,kj->fki", poses[:, :, :3], points) + poses[:, None, :, 3]
     seen = {}
     for camera in cameras:
         corners = camera.project(world)

@@ -10,11 +10,13 @@ from jaxtyping import Float
 from anipose.arrays import NDArray
 from anipose.boards import Board
 from anipose.calibration_verdict import verdict_of
+from anipose.geometry.board_edges import edge_lengths, edges_of, expected_error
+from anipose.geometry.board_shape import board_size, off_plane
 from anipose.geometry.board_views import Seen
 from anipose.geometry.bundle import CX, CY, FX, K1, N_POSE
 from anipose.geometry.calibration import CalibrationResult
 from anipose.geometry.cameras import Cameras
-from anipose.geometry.held_out import edge_lengths, figure
+from anipose.geometry.held_out import figure
 from anipose.geometry.intrinsics import COEFFICIENTS
 from anipose.geometry.triangulation import reprojection_errors, triangulate
 
@@ -49,7 +51,8 @@ def figures_of(
         name: _camera_figures(result, number, seen[name]) for number, name in enumerate(result.cameras.names)
     }
     distances = _distances(result, board)
-    verdict, words, doubts = verdict_of(result, cameras, distances, units)
+    shape = _board(result, board)
+    verdict, words, doubts = verdict_of(result, cameras, distances, shape, units)
     return {
         "verdict": verdict,
         "words": [words, *doubts, *warnings],
@@ -61,6 +64,7 @@ def figures_of(
         "left_out": dict(result.left_out),
         "pairs": _pairs(result),
         "board_distances": distances,
+        "board_shape": shape,
         "worst_views": _worst_views(result, starts),
         "scene": _scene(result, board),
     }
@@ -204,7 +208,8 @@ def _distances(result: CalibrationResult, board: Board) -> dict[str, Any]:
     """How long edges of the board come out, triangulated without knowing it, against the truth."""
     if len(result.cameras) < 2:
         return {}
-    lengths, true = edge_lengths(result.cameras, result.corners, board.points, board.neighbours)
+    edges = edges_of(board.neighbours, board.points, result.board)
+    lengths, true = edge_lengths(result.cameras, result.corners, edges), edges.lengths
     off, relative = (lengths - true), lengths / true - 1
     good = np.isfinite(off)
     if not good.any():
@@ -212,8 +217,20 @@ def _distances(result: CalibrationResult, board: Board) -> dict[str, Any]:
     found = {"true": figure(np.median(true)), "fit": _edges(off[good], relative[good])}
     held_out = result.held_out
     if held_out is not None and len(held_out.lengths):
-        found["held_out"] = _edges(held_out.deviations, held_out.lengths - 1)
+        found["held_out"] = _edges(held_out.deviations, held_out.lengths - 1) | {
+            "noise_percent": figure(100 * expected_error(0.0, held_out.noise)),
+            "noise_and_board_percent": figure(100 * expected_error(held_out.misprint, held_out.noise)),
+        }
     return found
+
+
+def _board(result: CalibrationResult, board: Board) -> dict[str, float]:
+    """How far the corners of the board are from where they should be, if that is known."""
+    if np.array_equal(result.board, board.points):
+        return {}
+    in_plane, out_of_plane = off_plane(result.board, board.points)
+    size = board_size(board.points)
+    return {"in_plane": figure(in_plane), "out_of_plane": figure(out_of_plane), "size": figure(size)}
 
 
 def _edges(off: Array, relative: Array) -> dict[str, Any]:

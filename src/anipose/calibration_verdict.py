@@ -13,6 +13,8 @@ from anipose.geometry.calibration import CalibrationResult
 GOOD_PERCENT, GOOD_PX, GOOD_COVERAGE = 1.0, 0.6, 0.25
 # From so many views on, one that was detected wrongly does no harm, and a lens is known where they are.
 GOOD_VIEWS, GOOD_SHARED = 10, 5
+# How far corners are out of the plane of the board, over its size; stiff boards have up to 0.001.
+GOOD_BEND = 0.002
 # Standard deviation of a camera's position, in per cent of the distance to the boards; of a focal length.
 GOOD_POSITION_PERCENT, GOOD_FOCAL_PERCENT = 1.0, 1.0
 
@@ -21,17 +23,19 @@ def verdict_of(
     result: CalibrationResult,
     cameras: Mapping[str, Mapping[str, Any]],
     distances: Mapping[str, Any],
+    shape: Mapping[str, float],
     units: str,
 ) -> tuple[str, str, list[str]]:
     """One of good, usable; that in words; and what is doubtful.
 
     Args:
-        cameras, distances: figures of the report, see `anipose.calibration_figures`.
+        cameras, distances, shape: figures of the report, see `anipose.calibration_figures`.
     """
     doubts = [
         *_of_cameras(cameras),
         *_of_links(result),
         *_of_positions(result, cameras, units),
+        *_of_board(shape, units),
         *_of_all(result, distances),
     ]
     good = f"{len(cameras)} camera{'s' if len(cameras) > 1 else ''}"
@@ -98,6 +102,14 @@ def _of_positions(
                 f"camera {camera.name}: its position is uncertain by {deviation:.2g} {units}. Film the board "
                 "where it and others see it, tilted, near and far"
             )
+
+
+def _of_board(shape: Mapping[str, float], units: str) -> Iterator[str]:
+    if shape and shape["out_of_plane"] > GOOD_BEND * shape["size"]:
+        yield (
+            f"the board is bent: its corners are {shape['out_of_plane']:.2g} {units} out of its plane. The "
+            "calibration takes that into account as long as the board kept its shape; a stiff plate is better"
+        )
 
 
 def _of_all(result: CalibrationResult, distances: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Calibration of real recordings, from their videos to cameras, against what is known of them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard
 from anipose.detection import detect_in_video
+from anipose.errors import CalibrationError
 from anipose.geometry.board_views import Seen
 from anipose.geometry.calibration import CalibrationResult, calibrate
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.triangulation import reprojection_errors, triangulate
 from anipose.io.calibration import read_calibration
-from anipose.io.video import probe, read_gray
+from anipose.io.video import image_files, probe, read_gray
+from board_rigs import only
 
 
 def look(folder: Path, board: Board, prefix: str) -> dict[str, Seen]:
@@ -49,8 +52,73 @@ def test_checkerboard_stereo(shared_data: Path) -> None:
     true = read_calibration(folder / "reference" / "calibration-reference.toml").subset(cameras.names)
     np.testing.assert_allclose(focal_lengths(cameras), focal_lengths(true), rtol=0.003)
     np.testing.assert_allclose(distances(cameras), distances(true), rtol=0.002)
+    # The reference, which takes the board for flat, has other principal points: see the next test.
     centres = [camera.matrix[:2, 2] for camera in cameras]
-    np.testing.assert_allclose(centres, [camera.matrix[:2, 2] for camera in true], atol=2)
+    np.testing.assert_allclose(centres, [camera.matrix[:2, 2] for camera in true], atol=6)
+
+
+@pytest.mark.parametrize(
+    ("folder", "prefix", "board"),
+    [
+        ("checkerboard-stereo", "board-", Checkerboard(9, 6, 30.0)),
+        ("mouse-4cam", "board_", CharucoBoard(8, 11, 24.0, 18.75, 4, 1000)),
+    ],
+)
+def test_cameras_agree_better_than_the_reference_where_they_were_not_fitted(
+    shared_data: Path, folder: str, prefix: str, board: Board
+) -> None:
+    """Every other frame is fitted; in the others, lines of sight to a corner miss each other by less.
+
+    This asks nothing of the board, so it judges those who know its shape and those who do not alike.
+    """
+    seen = look(shared_data / folder, board, prefix)
+    result = run({name: only(one, one.frames % 2 == 0) for name, one in seen.items()}, board)
+    reference = read_calibration(shared_data / folder / "reference" / "calibration-reference.toml")
+    judged = {name: only(one, one.frames % 2 == 1) for name, one in seen.items()}
+    frames = np.unique(np.concatenate([one.frames for one in judged.values()]))
+    corners = np.full((len(seen), len(frames), len(board.points), 2), np.nan)
+    for row, name in enumerate(result.cameras.names):
+        corners[row, np.searchsorted(frames, judged[name].frames)] = judged[name].corners
+    ours, others = (
+        np.nanmedian(reprojection_errors(cameras, triangulate(cameras, corners), corners))
+        for cameras in (result.cameras, reference.subset(result.cameras.names))
+    )
+    assert ours < 0.8 * others
+
+
+@pytest.mark.parametrize(
+    ("folder", "board", "most"),
+    [
+        ("checkerboard-stereo", Checkerboard(9, 6, 30.0), 0.27),
+        ("mouse-4cam", CharucoBoard(8, 11, 24.0, 18.75, 4, 1000), 0.16),
+    ],
+)
+def test_distances_are_as_right_as_pictures_and_board_allow(
+    shared_data: Path, folder: str, board: Board, most: float
+) -> None:
+    """The noise of the corners allows `most` per cent; the rest of what is off is the board's own."""
+    metadata = run(look(shared_data / folder, board, "board"), board).cameras.metadata
+    assert metadata["held_out_edge_noise_percent"] < most
+    expected = metadata["held_out_edge_expected_percent"]
+    assert metadata["held_out_edge_error_percent"] < 1.15 * expected
+    assert abs(metadata["held_out_edge_bias_percent"]) < 0.1
+
+
+def test_four_views_of_a_curved_sheet_do_not_tell_a_lens(shared_data: Path) -> None:
+    """checkerboard-images: any three of the four give 520 to 1060 px, OpenCV with its models 248 to 828.
+
+    cv2.calibrateCamera with CALIB_FIX_ASPECT_RATIO: 267; with k1 and a centred principal point: 828; with k1
+    and k2: 711.
+    """
+    board = Checkerboard(9, 6, 1.0)
+    pictures = image_files(shared_data / "checkerboard-images")
+    found = {picture.name: detect_in_video(board, read_gray(picture))[1] for picture in pictures}
+    assert [name for name, corners in found.items() if not len(corners)] == ["cam_0_frame_000.jpg"]
+    corners = np.concatenate([c for name, c in found.items() if name.startswith("cam_0") and len(c)])
+    with pytest.raises(CalibrationError) as error:
+        calibrate({"cam_0": Seen(np.arange(4), corners, (1280, 720))}, board.points)
+    words = r"camera cam_0: the views do not tell its focal length \(7\d\d px, give or take [12]\d0\)"
+    assert re.search(words, str(error.value))
 
 
 def test_mouse_4cam_is_better_than_its_reference_on_frames_held_out(shared_data: Path) -> None:
@@ -112,6 +180,7 @@ def test_single_camera(
     """Against OpenCV's calibration with the full model, see the READMEs; `error` is its rms."""
     result = run(look(shared_data / folder, board, "board_cam"), board, fisheye=fisheye)
     (camera,) = result.cameras
-    assert camera.matrix[0, 0] == pytest.approx(focal, rel=0.003)
+    # OpenCV takes the boards for flat: with that, every other frame gives another focal length, by 0.4 %.
+    assert camera.matrix[0, 0] == pytest.approx(focal, rel=0.008)
     np.testing.assert_allclose(camera.matrix[:2, 2], centre, atol=4)
     assert result.cameras.metadata["error"] < error

@@ -53,6 +53,7 @@ def calibration_page(figures: Mapping[str, Any]) -> str:
         f'<div class="verdict" style="border-color: {colour}">{words}</div>',
         _cameras(figures["cameras"]),
         _distances(figures.get("board_distances", {}), figures.get("units", "")),
+        _board(figures.get("board_shape", {}), figures.get("units", "")),
         _scene(figures.get("scene")),
         _pairs(figures["pairs"], list(figures["cameras"])),
         _pictures(figures["cameras"]),
@@ -108,6 +109,8 @@ def _distances(distances: Mapping[str, Any], units: str) -> str:
         "off by, %: median",
         "95 %",
         "all together, %",
+        "by noise alone, %",
+        "by noise and board, %",
     ]
     rows = [
         [
@@ -115,6 +118,7 @@ def _distances(distances: Mapping[str, Any], units: str) -> str:
             str(d["n"]),
             *(f"{d[key]:.4g}" for key in ("error", "p95", "error_percent", "p95_percent")),
             f"{d['bias_percent']:+.3g}",
+            *(f"{d[key]:.3g}" if key in d else "" for key in ("noise_percent", "noise_and_board_percent")),
         ]
         for key, words in names.items()
         if (d := distances.get(key)) is not None
@@ -122,6 +126,17 @@ def _distances(distances: Mapping[str, Any], units: str) -> str:
     return (
         f"<h2>Distances on the board</h2><p>Between neighbouring corners, in truth {distances['true']:g} "
         f"{html.escape(units)}, as they are triangulated without knowing the board.</p>" + _table(head, rows)
+    )
+
+
+def _board(shape: Mapping[str, float], units: str) -> str:
+    if not shape:
+        return ""
+    unit = html.escape(units)
+    return (
+        f"<p>The corners of the board are {shape['in_plane']:.2g} {unit} (rms) from where they should be in "
+        f"its plane, and {shape['out_of_plane']:.2g} {unit} out of it. The cameras were fitted to the board "
+        "as it is.</p>"
     )
 
 

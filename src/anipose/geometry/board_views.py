@@ -128,8 +128,9 @@ def planar_poses(
     seen = np.isfinite(directions[:, 0])
     if seen.sum() < min(MIN_CORNERS, len(points)):
         return np.empty((0, 3, 4)), np.empty(0)
+    flat = points[seen] * (1.0, 1.0, 0.0)
     _, vectors, translations, errors = cv2.solvePnPGeneric(
-        points[seen], directions[seen], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE
+        flat, directions[seen], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE
     )
     if not len(vectors):
         return np.empty((0, 3, 4)), np.empty(0)

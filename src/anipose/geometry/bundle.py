@@ -1,4 +1,4 @@
-"""Bundle adjustment of cameras and board poses: Levenberg-Marquardt with a Schur complement.
+"""Bundle adjustment of cameras and board poses.
 
 Unknown are, per camera, its pose and its intrinsics, and, per frame, the pose of the board; the corners
 of the board are known. Residuals are in units of the noise of their camera, so that priors, robust losses
@@ -9,11 +9,10 @@ R <- exp(d) R), translation (3), fx, fy, cx, cy, and five coefficients of the le
 fisheye). `Freedom.basis` says which of them, or which combinations, are free.
 
 References:
-    Triggs et al., Bundle adjustment: a modern synthesis, section 6 (Schur complement).
     Yang et al., Graduated non-convexity for robust spatial perception, IEEE RA-L 5 (2020).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -22,6 +21,7 @@ from jaxtyping import Float, Int
 
 from anipose.arrays import NDArray
 from anipose.geometry.lenses import Lens, lens
+from anipose.geometry.schur import NormalEquations, descend, without_frames
 from anipose.geometry.transforms import rotation_matrix
 
 Array = NDArray[np.float64]
@@ -33,9 +33,6 @@ FX, FY, CX, CY, K1, K2 = range(6)
 CHUNK = 2048
 # A corner that the model puts behind the camera, or beyond the fold of the lens, counts as this far off.
 BEHIND_PX = 1e4
-DAMPING_AT_START, DAMPING_AT_MOST = 1e-4, 1e8
-# Keeps the equations of a frame solvable in which every corner is an outlier.
-FLOOR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,18 +126,6 @@ def geman_mcclure(square: Array) -> tuple[Array, Array]:
     return square / (1 + square), 1 / (1 + square) ** 2
 
 
-@dataclass(frozen=True, eq=False)
-class NormalEquations:
-    """Cost, and J'WJ and J'Wr in blocks, of cameras in their unknowns and of boards."""
-
-    cost: float
-    cameras: Float[Array, "camera free free"]
-    cameras_gradient: Float[Array, "camera free"]
-    boards: Float[Array, "frame 6 6"]
-    boards_gradient: Float[Array, "frame 6"]
-    mixed: Float[Array, "camera free frame 6"]
-
-
 def residuals(rig: Rig, views: Views, points: Float[Array, "corner 3"]) -> Float[Array, "view corner 2"]:
     """Projection minus corner, pixels; NaN where not seen, and where the model cannot see it."""
     result = np.full(views.corners.shape, np.nan)
@@ -219,6 +204,48 @@ def _cross(
     return np.stack(rows, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Equations of some views of one camera, over the noise and with the roots of their weights.
+
+    Attributes:
+        camera: its number.
+        views: (view,), their numbers.
+        cost: of them.
+        of_camera: (view, 15, 2, corner), derivatives by its parameters.
+        of_board: (view, 6, 2, corner), by those of the board.
+        error: (view, 2, corner).
+    """
+
+    camera: int
+    views: NDArray[np.int64]
+    cost: float
+    of_camera: Float[Array, "view 15 2 corner"]
+    of_board: Float[Array, "view 6 2 corner"]
+    error: Float[Array, "view 2 corner"]
+
+
+def weighted_rows(
+    rig: Rig,
+    views: Views,
+    points: Float[Array, "corner 3"],
+    loss: Loss,
+    noise_px: Float[Array, "camera"],
+) -> Iterator[Rows]:
+    """The linear equations of all views, by iterated reweighting, of 1/2 sum(s^2 rho(|r|^2 / s^2))."""
+    for camera, chunk in _pieces(views):
+        by_parameter, pixels, front = jacobian(rig, camera, views.frame[chunk], points)
+        noise, corners = noise_px[camera], np.moveaxis(views.corners[chunk], 2, 1)
+        seen = np.isfinite(corners[:, 0])
+        error = np.where(seen[:, None], pixels - corners, 0.0) / noise
+        square = np.where(front, (error**2).sum(1), (BEHIND_PX / noise) ** 2) / loss.scale**2
+        rho, weight = loss.rho(square)
+        cost = 0.5 * loss.scale**2 * float(rho[seen].sum())
+        root = np.sqrt(np.where(seen & front, weight, 0.0))[:, None]
+        by_parameter *= (root / noise)[:, None]
+        yield Rows(camera, chunk, cost, by_parameter[:, :N_CAMERA], by_parameter[:, N_CAMERA:], error * root)
+
+
 def normal_equations(
     rig: Rig,
     views: Views,
@@ -227,68 +254,43 @@ def normal_equations(
     loss: Loss,
     noise_px: Float[Array, "camera"],
 ) -> NormalEquations:
-    """The quadratic model of the cost 1/2 sum(s^2 rho(|r|^2 / s^2)) + prior, by iterated reweighting."""
+    """The quadratic model of the cost and the priors; all frames share the unknowns of the cameras."""
     n_cameras, _, n_free = freedom.basis.shape
     n_frames = len(rig.world_from_board)
     cameras = np.zeros((n_cameras, N_CAMERA, N_CAMERA))
-    cameras_gradient = np.zeros((n_cameras, N_CAMERA))
+    gradient = np.zeros((n_cameras, N_CAMERA))
     boards, boards_gradient = np.zeros((n_frames, 6, 6)), np.zeros((n_frames, 6))
     mixed = np.zeros((n_cameras, n_free, n_frames, 6))
     off = rig.intrinsics - freedom.prior
     pull = (freedom.precision @ off[..., None])[..., 0]
     cost = 0.5 * float((off * pull).sum())
-    for camera, chunk in _pieces(views):
-        frames = views.frame[chunk]
-        by_parameter, pixels, front = jacobian(rig, camera, frames, points)
-        seen = np.isfinite(views.corners[chunk, :, 0])
-        error = (
-            np.where(seen[:, None], pixels - np.moveaxis(views.corners[chunk], 2, 1), 0.0) / noise_px[camera]
-        )
-        square = np.where(front, (error**2).sum(1), (BEHIND_PX / noise_px[camera]) ** 2) / loss.scale**2
-        rho, weight = loss.rho(square)
-        cost += 0.5 * loss.scale**2 * float(rho[seen].sum())
-        root = np.sqrt(np.where(seen & front, weight, 0.0))[:, None]
-        rows = np.concatenate([by_parameter / noise_px[camera], error[:, None]], axis=1) * root[:, None]
-        rows = rows.reshape(len(chunk), N_CAMERA + 7, -1)
+    for one in weighted_rows(rig, views, points, loss, noise_px):
+        camera, frames = one.camera, views.frame[one.views]
+        cost += one.cost
+        rows = np.concatenate([one.of_camera, one.of_board, one.error[:, None]], axis=1)
+        rows = rows.reshape(len(frames), N_CAMERA + 7, -1)
         products = rows @ np.swapaxes(rows, 1, 2)
         cameras[camera] += products[:, :N_CAMERA, :N_CAMERA].sum(0)
-        cameras_gradient[camera] += products[:, :N_CAMERA, -1].sum(0)
+        gradient[camera] += products[:, :N_CAMERA, -1].sum(0)
         boards[frames] += products[:, N_CAMERA:-1, N_CAMERA:-1]
         boards_gradient[frames] += products[:, N_CAMERA:-1, -1]
         coupling = freedom.basis[camera].T @ products[:, :N_CAMERA, N_CAMERA:-1]
         mixed[camera][:, frames] = np.moveaxis(coupling, 0, 1)
     cameras[:, N_POSE:, N_POSE:] += freedom.precision
-    cameras_gradient[:, N_POSE:] += pull
+    gradient[:, N_POSE:] += pull
     transposed = np.swapaxes(freedom.basis, 1, 2)
+    shared = np.zeros((n_cameras, n_free, n_cameras, n_free))
+    number = np.arange(n_cameras)
+    shared[number, :, number] = transposed @ cameras @ freedom.basis
+    n_shared = n_cameras * n_free
     return NormalEquations(
         cost,
-        transposed @ cameras @ freedom.basis,
-        (transposed @ cameras_gradient[..., None])[..., 0],
+        shared.reshape(n_shared, n_shared),
+        (transposed @ gradient[..., None]).ravel(),
         boards,
         boards_gradient,
-        mixed,
+        mixed.reshape(n_shared, n_frames, 6),
     )
-
-
-def _schur(equations: NormalEquations, damping: float) -> tuple[Array, Array, Array]:
-    """The equations of the cameras alone, (matrix, right side), and the inverse blocks of the boards."""
-    n_cameras, n_free, n_frames, _ = equations.mixed.shape
-    diagonal = np.einsum("fii->fi", equations.boards)
-    boards = equations.boards.copy()
-    index = np.arange(6)
-    boards[:, index, index] += damping * diagonal + FLOOR * diagonal.mean(0)
-    inverse = np.linalg.inv(boards).astype(np.float64)
-    mixed = equations.mixed.reshape(n_cameras * n_free, n_frames, 6)
-    eliminated = (mixed.transpose(1, 0, 2) @ inverse).transpose(1, 0, 2).reshape(len(mixed), -1)
-    matrix = -eliminated @ mixed.reshape(len(mixed), -1).T
-    for camera in range(n_cameras):
-        own = slice(camera * n_free, (camera + 1) * n_free)
-        matrix[own, own] += equations.cameras[camera]
-        matrix[own, own] += damping * np.diag(np.diag(equations.cameras[camera]))
-    fixed = np.einsum("cii->ci", equations.cameras).ravel() == 0
-    matrix[fixed, fixed] = 1.0
-    right = eliminated @ equations.boards_gradient.ravel() - equations.cameras_gradient.ravel()
-    return matrix, right, inverse
 
 
 def adjust(
@@ -300,7 +302,6 @@ def adjust(
     loss: Loss,
     noise_px: Float[Array, "camera"],
     tolerance: float = 1e-8,
-    max_iterations: int = 30,
 ) -> Rig:
     """The rig that explains the views best.
 
@@ -309,26 +310,20 @@ def adjust(
         noise_px: standard deviation of each coordinate of a corner, per camera.
         tolerance: stop when a step lowers the cost by less than this fraction.
     """
-    now = normal_equations(rig, views, points, freedom, loss, noise_px)
-    damping = DAMPING_AT_START
-    for _ in range(max_iterations):
-        matrix, right, inverse = _schur(now, damping)
-        step = np.linalg.solve(matrix, right)
-        coupled = np.tensordot(step, now.mixed.reshape(len(step), -1), 1).reshape(-1, 6)
-        boards = (inverse @ (-now.boards_gradient - coupled)[..., None])[..., 0]
-        cameras = (freedom.basis @ step.reshape(len(freedom.basis), -1, 1))[..., 0]
-        there = rig.moved(cameras, boards)
-        then = normal_equations(there, views, points, freedom, loss, noise_px)
-        if not then.cost < now.cost:
-            damping *= 10
-            if damping > DAMPING_AT_MOST:
-                break
-            continue
-        gain = now.cost - then.cost
-        rig, now, damping = there, then, damping / 10
-        if gain <= tolerance * now.cost:
-            break
-    return rig
+
+    def equations(there: Rig) -> NormalEquations:
+        return normal_equations(there, views, points, freedom, loss, noise_px)
+
+    def moved(there: Rig, step: Array, boards: Array) -> Rig:
+        return there.moved(camera_steps(freedom, step), boards)
+
+    return descend(rig, equations, moved, tolerance=tolerance)
+
+
+def camera_steps(freedom: Freedom, step: Float[Array, "unknown"]) -> Float[Array, "camera 15"]:
+    """A step in the unknowns of the cameras, in their parameters."""
+    steps: Array = (freedom.basis @ step.reshape(len(freedom.basis), -1, 1))[..., 0]
+    return steps
 
 
 def covariance(
@@ -354,9 +349,14 @@ def joint_covariance(
     noise_px: Float[Array, "camera"],
 ) -> Float[Array, "camera 15 camera 15"]:
     """Covariance of the parameters of all cameras together, the boards being estimated too."""
-    equations = normal_equations(rig, views, points, freedom, loss, noise_px)
-    inverse = np.linalg.inv(_schur(equations, 0.0)[0])
+    return camera_covariance(freedom, normal_equations(rig, views, points, freedom, loss, noise_px))
+
+
+def camera_covariance(freedom: Freedom, equations: NormalEquations) -> Float[Array, "camera 15 camera 15"]:
+    """Covariance of the parameters of the cameras, whose unknowns are the first of the shared ones."""
     n_cameras, _, n_free = freedom.basis.shape
+    n_unknowns = n_cameras * n_free
+    inverse = np.linalg.inv(without_frames(equations)[0])[:n_unknowns, :n_unknowns]
     blocks = inverse.reshape(n_cameras, n_free, n_cameras, n_free)
     joint: Array = np.einsum("cif,cfdg,djg->cidj", freedom.basis, blocks, freedom.basis, optimize=True)
     return joint

@@ -7,17 +7,19 @@ that is not plausible is not returned.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
+from anipose.geometry.board_edges import Edges, edge_lengths, edges_of
 from anipose.geometry.board_graph import board_symmetries, place_boards, place_cameras, shared_frames
+from anipose.geometry.board_shape import adjust_with_shape, covariance_with_shape, is_misshapen
 from anipose.geometry.board_views import Seen
 from anipose.geometry.bundle import (
     FX,
-    K2,
     N_POSE,
     Freedom,
     Loss,
@@ -29,11 +31,11 @@ from anipose.geometry.bundle import (
     own_blocks,
     residuals,
 )
-from anipose.geometry.calibration_gates import focal_is_told, require_distances, require_plausible
+from anipose.geometry.calibration_gates import MIN_VIEWS, focal_is_told, require_distances, require_plausible
 from anipose.geometry.calibration_start import LensSettings, Start, prepare
 from anipose.geometry.calibration_uncertainty import CalibrationUncertainty, uncertainty_of
 from anipose.geometry.cameras import Cameras
-from anipose.geometry.held_out import HeldOut, cameras_of, edge_lengths, figure, hold_out
+from anipose.geometry.held_out import MIN_FRAMES, HeldOut, cameras_of, figure, hold_out, some_frames
 from anipose.geometry.intrinsics import (
     LensFreedom,
     LensModel,
@@ -41,6 +43,7 @@ from anipose.geometry.intrinsics import (
     lens_freedom,
     noise_of,
 )
+from anipose.geometry.lens_choice import models_that_fit
 from anipose.naming import natural_key
 
 Array = NDArray[np.float64]
@@ -48,9 +51,13 @@ Array = NDArray[np.float64]
 # A corner counts for ever less from so many standard deviations on; in the last round it costs 3 % of the
 # accuracy on clean corners.
 ROBUST_SCALES = (30.0, 10.0, 5.0)
+# The last adjustment ends when a step lowers the cost by less than this fraction.
+LAST_TOLERANCE = 1e-9
 # If cameras agree so much worse with each other than each with itself, they were not quite synchronous, or
 # were moved: errors that the lenses must not bend to fit, so each keeps what its own views say.
 MAX_NOISE_RATIO = 1.5
+# Without one of fewer frames, there are too few to tell anything.
+FEWEST_TO_LEAVE_ONE = MIN_VIEWS + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,8 @@ class CalibrationResult:
             median reprojection error of all corners in pixels, `lenses_from`, and figures per camera.
         frames: (frame,), numbers of the frames used.
         world_from_board: (frame, 3, 4), where the board was.
+        board: (corner, 3), the corners in board coordinates: where they should be, or where they are if the
+            views tell that they are elsewhere.
         corners: (camera, frame, corner, 2), as they were seen, pixels; NaN where not.
         residuals: (camera, frame, corner, 2), projection minus corner, pixels; NaN where not seen.
         covariance: (camera, 15, 15), of rotation, translation, fx, fy, cx, cy and five coefficients.
@@ -76,6 +85,7 @@ class CalibrationResult:
     cameras: Cameras
     frames: Int[NDArray[np.int64], "frame"]
     world_from_board: Float[Array, "frame 3 4"]
+    board: Float[Array, "corner 3"]
     corners: Float[Array, "camera frame corner 2"]
     residuals: Float[Array, "camera frame corner 2"]
     covariance: Float[Array, "camera 15 15"]
@@ -116,58 +126,91 @@ def calibrate(
     if symmetries is None:
         symmetries = np.arange(len(points))[None]
     of_all = {name: (lenses or {}).get(name, LensSettings(fisheye)) for name in names}
-    start = prepare({name: seen[name] for name in names}, points, of_all)
+    ordered = {name: seen[name] for name in names}
+    start = prepare(ordered, points, of_all)
     try:
-        return _calibrated(start, points, symmetries, neighbours)
+        fit = _fitted(start, points, symmetries)
+        terms = _terms(fit.rig, fit.views, points)
+        if fit.kind == "all" and is_misshapen(fit.rig, fit.views, points, **terms):
+            fit = _with_shape(fit, points)
+            # Lenses seem to bend less once the board may; but single views may be read the wrong way round.
+            start = prepare(ordered, fit.points, of_all) if len(symmetries) == 1 else start
+            fit = _with_shape(_fitted(start, fit.points, symmetries), points)
+        return _judged(fit, points, neighbours)
     except CalibrationError as error:
         if not start.doubts:
             raise
         raise CalibrationError("\n".join([str(error), *start.doubts])) from None
 
 
-def _calibrated(
-    start: Start,
-    points: Array,
-    symmetries: Int[NDArray[np.int64], "symmetry corner"],
-    neighbours: Int[NDArray[np.int64], "edge 2"] | None,
-) -> CalibrationResult:
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What explains the views best.
+
+    Attributes:
+        points: the corners, in board coordinates, as they are.
+        kind: which parameters of the lenses were free.
+        spread: covariance of all cameras together.
+    """
+
+    start: Start
+    rig: Rig
+    views: Views
+    points: Float[Array, "corner 3"]
+    kind: LensFreedom
+    spread: Float[Array, "camera 15 camera 15"]
+
+
+def _fitted(start: Start, points: Array, symmetries: Int[NDArray[np.int64], "symmetry corner"]) -> _Fit:
+    """Everything together, of a board of which all is known."""
     rig, views = _placed(start, points, symmetries)
-    adjusted, spread = _adjust_all(start, rig, views, points, "all")
-    own_models = start.models
-    start = replace(start, models=_smaller_models(start, adjusted, own_blocks(spread)))
+    adjusted, own_models = _adjust_all(start, rig, views, points, "all"), start.models
+    terms = _terms(adjusted, views, points)
+    start = replace(start, models=models_that_fit(start, adjusted, views, points, **terms))
     if start.models != own_models:
         adjusted = replace(adjusted, intrinsics=coefficients_of(start.models, adjusted.intrinsics))
         adjusted = _adjust_last(start, adjusted, views, points, "all")
-        spread = _spread(start, adjusted, views, points, "all")
-    errors = residuals(adjusted, views, points)
-    kind: LensFreedom = "all"
     alone = [lens.noise_px for lens in start.own if lens is not None]
-    if alone and noise_of(errors) > MAX_NOISE_RATIO * float(np.median(alone)):
-        kind, start = "none", replace(start, models=own_models)
-        adjusted, spread = _adjust_all(start, rig, views, points, kind)
-        for camera, lens in enumerate(start.own):
-            if lens is not None:
-                spread[camera, N_POSE:, camera, N_POSE:] = lens.covariance
-        errors = residuals(adjusted, views, points)
-    require_plausible(start.names, start.sizes, adjusted, views, errors, own_blocks(spread))
+    noise = noise_of(residuals(adjusted, views, points))
+    if not alone or noise <= MAX_NOISE_RATIO * float(np.median(alone)):
+        return _Fit(start, adjusted, views, points, "all", _spread(start, adjusted, views, points, "all"))
+    start = replace(start, models=own_models)
+    adjusted = _adjust_all(start, rig, views, points, "none")
+    spread = _spread(start, adjusted, views, points, "none")
+    for camera, lens in enumerate(start.own):
+        if lens is not None:
+            spread[camera, N_POSE:, camera, N_POSE:] = lens.covariance
+    return _Fit(start, adjusted, views, points, "none", spread)
+
+
+def _with_shape(fit: _Fit, points: Array) -> _Fit:
+    """The same, with the corners of the board where they are instead of where they should be."""
+    freedom, terms = _freedom(fit.start, fit.rig, fit.kind), _terms(fit.rig, fit.views, fit.points)
+    rig, corners = adjust_with_shape(
+        fit.rig, fit.points, fit.views, points, freedom, **terms, tolerance=LAST_TOLERANCE
+    )
+    spread = covariance_with_shape(rig, corners, fit.views, points, freedom, **terms)
+    return replace(fit, rig=rig, points=corners, spread=spread)
+
+
+def _judged(
+    fit: _Fit, points: Array, neighbours: Int[NDArray[np.int64], "edge 2"] | None
+) -> CalibrationResult:
+    """The result, if it is plausible."""
+    start = fit.start
+    errors = residuals(fit.rig, fit.views, fit.points)
+    require_plausible(start.names, start.sizes, fit.rig, fit.views, errors, _focal_deviations(fit))
+    edges = None if neighbours is None else edges_of(neighbours, points, fit.points)
     held_out = hold_out(
-        adjusted, views, points, neighbours, lambda rig, some: _fit_to_some(start, rig, some, points, kind)
+        fit.rig,
+        fit.views,
+        fit.points,
+        edges,
+        lambda rig, some: _fit_to_some(start, rig, some, fit.points, fit.kind),
     )
     if held_out is not None:
         require_distances(start.names, held_out)
-    return _result(start, adjusted, views, errors, spread, neighbours, points, kind, held_out)
-
-
-def _smaller_models(start: Start, rig: Rig, spread: Float[Array, "camera 15 15"]) -> list[LensModel]:
-    """The models without the k2 that are less than their standard deviations: such ones do more harm, by
-    their error, than good.
-
-    All views judge: those held out of the views of one camera see only coefficients several times as large.
-    """
-    deviation = np.sqrt(spread[:, N_POSE + K2, N_POSE + K2])
-    is_small = np.abs(rig.intrinsics[:, K2]) < deviation
-    pairs = zip(start.models, start.open, is_small, strict=True)
-    return ["k1" if is_open and small else model for model, is_open, small in pairs]
+    return _result(fit, errors, edges, held_out)
 
 
 def _placed(
@@ -192,18 +235,15 @@ def _renumbered(
     return renumbered
 
 
-def _adjust_all(
-    start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
-) -> tuple[Rig, Float[Array, "camera 15 camera 15"]]:
-    """Bundle adjustment with ever less regard for outliers, and the covariance of all cameras."""
+def _adjust_all(start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom) -> Rig:
+    """Bundle adjustment with ever less regard for outliers."""
     for scale in ROBUST_SCALES[:-1]:
         rig = _adjust_at(scale, 1e-4, start, rig, views, points, kind)
-    rig = _adjust_last(start, rig, views, points, kind)
-    return rig, _spread(start, rig, views, points, kind)
+    return _adjust_last(start, rig, views, points, kind)
 
 
 def _adjust_last(start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom) -> Rig:
-    return _adjust_at(ROBUST_SCALES[-1], 1e-9, start, rig, views, points, kind)
+    return _adjust_at(ROBUST_SCALES[-1], LAST_TOLERANCE, start, rig, views, points, kind)
 
 
 def _fit_to_some(start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom) -> Rig | None:
@@ -217,22 +257,27 @@ def _fit_to_some(start: Start, rig: Rig, views: Views, points: Array, kind: Lens
 def _adjust_at(
     scale: float, tolerance: float, start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
 ) -> Rig:
-    noise, freedom = _noise(rig, views, points), _freedom(start, rig, kind)
-    loss = Loss(geman_mcclure, scale)
-    return adjust(rig, views, points, freedom, loss=loss, noise_px=noise, tolerance=tolerance)
+    terms = _terms(rig, views, points, scale)
+    return adjust(rig, views, points, _freedom(start, rig, kind), **terms, tolerance=tolerance)
 
 
 def _spread(
     start: Start, rig: Rig, views: Views, points: Array, kind: LensFreedom
 ) -> Float[Array, "camera 15 camera 15"]:
-    noise, freedom = _noise(rig, views, points), _freedom(start, rig, kind)
-    loss = Loss(geman_mcclure, ROBUST_SCALES[-1])
-    return joint_covariance(rig, views, points, freedom, loss=loss, noise_px=noise)
+    return joint_covariance(rig, views, points, _freedom(start, rig, kind), **_terms(rig, views, points))
 
 
-def _noise(rig: Rig, views: Views, points: Array) -> Float[Array, "camera"]:
+class _Terms(TypedDict):
+    """How errors count."""
+
+    loss: Loss
+    noise_px: Float[Array, "camera"]
+
+
+def _terms(rig: Rig, views: Views, points: Array, scale: float = ROBUST_SCALES[-1]) -> _Terms:
     """One noise for all: each its own would let one camera fit ever better, and count ever more."""
-    return np.full(len(rig.fisheye), noise_of(residuals(rig, views, points)))
+    noise = np.full(len(rig.fisheye), noise_of(residuals(rig, views, points)))
+    return {"loss": Loss(geman_mcclure, scale), "noise_px": noise}
 
 
 def _freedom(start: Start, rig: Rig, kind: LensFreedom) -> Freedom:
@@ -242,26 +287,40 @@ def _freedom(start: Start, rig: Rig, kind: LensFreedom) -> Freedom:
     )
 
 
+def _focal_deviations(fit: _Fit) -> Float[Array, "camera"]:
+    """Standard deviations of the focal lengths; with few frames, also from how they change without one.
+
+    What is wrong with all corners of a view alike, such as a board that is bent or blurred, is no noise; and
+    few frames are not enough to hold some out, which would show it.
+    """
+    stated: Array = np.sqrt(own_blocks(fit.spread)[:, N_POSE, N_POSE])
+    n_frames = len(fit.rig.world_from_board)
+    if not FEWEST_TO_LEAVE_ONE <= n_frames < MIN_FRAMES:
+        return stated
+    focal = []
+    for frame in range(n_frames):
+        rig, views = some_frames(fit.rig, fit.views, np.arange(n_frames) != frame)
+        if len(np.unique(views.camera)) == len(stated):
+            focal.append(_adjust_last(fit.start, rig, views, fit.points, fit.kind).intrinsics[:, FX])
+    if len(focal) < FEWEST_TO_LEAVE_ONE:
+        return stated
+    jackknife: Array = np.std(focal, axis=0) * np.sqrt(len(focal) - 1)
+    return np.maximum(stated, jackknife)
+
+
 def _result(
-    start: Start,
-    rig: Rig,
-    views: Views,
-    errors: Float[Array, "view corner 2"],
-    joint: Float[Array, "camera 15 camera 15"],
-    neighbours: NDArray[np.int64] | None,
-    points: Array,
-    kind: LensFreedom,
-    held_out: HeldOut | None,
+    fit: _Fit, errors: Float[Array, "view corner 2"], edges: Edges | None, held_out: HeldOut | None
 ) -> CalibrationResult:
-    names, frames, spread = start.names, start.frames, own_blocks(joint)
+    start, rig, views = fit.start, fit.rig, fit.views
+    names, frames, spread = start.names, start.frames, own_blocks(fit.spread)
     cameras = cameras_of(rig, names, start.sizes)
-    shape = (len(names), len(frames), len(points), 2)
+    shape = (len(names), len(frames), *views.corners.shape[1:])
     corners, off = np.full(shape, np.nan), np.full(shape, np.nan)
     corners[views.camera, views.frame], off[views.camera, views.frame] = views.corners, errors
     lengths = np.linalg.norm(off, axis=-1)
     metadata: dict[str, object] = {
         "error": figure(np.nanmedian(lengths)),
-        "lenses_from": "all views together" if kind == "all" else "each camera's own views",
+        "lenses_from": "all views together" if fit.kind == "all" else "each camera's own views",
         "frames": len(frames),
         "camera_errors": {name: figure(np.nanmedian(lengths[i])) for i, name in enumerate(names)},
         "camera_errors_95": {name: figure(np.nanquantile(lengths[i], 0.95)) for i, name in enumerate(names)},
@@ -269,8 +328,8 @@ def _result(
         "focal_length_sd": {name: figure(np.sqrt(spread[i, N_POSE, N_POSE])) for i, name in enumerate(names)},
         "distortion": dict(zip(names, start.models, strict=True)),
     }
-    if neighbours is not None and len(names) > 1:
-        metadata |= _edge_figures(cameras, corners, points, neighbours)
+    if edges is not None and len(names) > 1:
+        metadata |= _edge_figures(cameras, corners, edges)
     if held_out is not None:
         metadata |= held_out.figures()
     if start.left_out:
@@ -279,10 +338,11 @@ def _result(
         cameras=replace(cameras, metadata=metadata),
         frames=frames,
         world_from_board=rig.world_from_board,
+        board=fit.points,
         corners=corners,
         residuals=off,
         covariance=spread,
-        uncertainty=uncertainty_of(cameras, joint),
+        uncertainty=uncertainty_of(cameras, fit.spread),
         shared=shared_frames(views, len(names)),
         models=tuple(start.models),
         held_out=held_out,
@@ -292,19 +352,15 @@ def _result(
 
 
 def _edge_figures(
-    cameras: Cameras,
-    corners: Float[Array, "camera frame corner 2"],
-    points: Array,
-    neighbours: NDArray[np.int64],
+    cameras: Cameras, corners: Float[Array, "camera frame corner 2"], edges: Edges
 ) -> dict[str, float]:
     """How long triangulated edges of the board are, against the truth."""
-    lengths, true = edge_lengths(cameras, corners, points, neighbours)
-    off, true = lengths - true, true + 0 * lengths
-    good = np.isfinite(off)
+    off = edge_lengths(cameras, corners, edges) - edges.lengths
+    relative, good = off / edges.lengths, np.isfinite(off)
     if not good.any():
         return {}
     return {
         "edge_error": figure(np.median(np.abs(off[good]))),
-        "edge_error_percent": figure(100 * np.median(np.abs(off / true)[good])),
-        "edge_bias_percent": figure(100 * np.median((off / true)[good])),
+        "edge_error_percent": figure(100 * np.median(np.abs(relative[good]))),
+        "edge_bias_percent": figure(100 * np.median(relative[good])),
     }

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from anipose.arrays import NDArray
 from anipose.errors import CalibrationError
 from anipose.geometry.board_views import Seen
-from anipose.geometry.bundle import FX, N_POSE, Rig, Views
+from anipose.geometry.bundle import FX, Rig, Views
 from anipose.geometry.held_out import HeldOut
 
 Array = NDArray[np.float64]
@@ -188,7 +188,7 @@ def require_plausible(
     rig: Rig,
     views: Views,
     errors: Float[Array, "view corner 2"],
-    spread: Float[Array, "camera 15 15"],
+    focal_sd: Float[Array, "camera"],
 ) -> None:
     """What was found can be: finite, in front of the cameras, certain enough, and it fits the corners."""
     faults = []
@@ -198,12 +198,13 @@ def require_plausible(
         if not (np.isfinite(rig.intrinsics[camera]).all() and np.isfinite(rig.cam_from_world[camera]).all()):
             faults.append(f"camera {name}: the solution is not finite")
             continue
-        deviation = float(np.sqrt(spread[camera, N_POSE, N_POSE]))
+        deviation = float(focal_sd[camera])
         possible = FOCAL_LENGTHS[0] * longer < focal < FOCAL_LENGTHS[1] * longer
         if not (possible and focal_is_told(focal, deviation, longer)):
             faults.append(
                 f"camera {name}: the views do not tell its focal length ({focal:.4g} px, give or take "
-                f"{deviation:.2g}); film the board tilted by 30 to 45 degrees, in all directions"
+                f"{float(f'{deviation:.2g}'):g}); film the board tilted by 30 to 45 degrees, in all "
+                "directions"
             )
         seen = np.isfinite(views.corners[own, :, 0])
         lengths = np.linalg.norm(errors[own], axis=-1)[seen]

@@ -33,7 +33,7 @@ from anipose.geometry.intrinsics import (
 
 Array = NDArray[np.float64]
 
-# Whether the first does without k2 is decided later, by all cameras together.
+# Which of them it is, or the first without k2, is decided later by all cameras together.
 PINHOLE_MODELS: tuple[LensModel, ...] = ("k1 k2", "k1 k2 p1 p2 k3")
 # The other kind of lens is better only if it leaves this much less of the squared error in views held out.
 OTHER_KIND_IS_BETTER = 0.7
@@ -76,7 +76,7 @@ class Start:
         own: what their own views tell of their lenses; None where they were not asked.
         intrinsics: (camera, 9).
         models: of the lenses.
-        open: whether the model may be the next smaller one, per camera.
+        open: whether the model may be another one, per camera.
         known: what is known of them before.
         views, frames: the views used, and the numbers of their frames.
         candidates: where the board may be in each view.
@@ -199,7 +199,7 @@ def _lens(name: str, seen: Seen, points: Array, settings: LensSettings) -> _Lens
     known = None if of_lens is seen and settings.use != "refine" else as_known(own, own.model)
     if settings.use == "fixed":
         known = KnownLens(own.intrinsics, None)
-    is_open = known is None and not settings.models and own.model == PINHOLE_MODELS[0]
+    is_open = known is None and not settings.models and not fisheye
     return _Lens(own, own.intrinsics, own.model, known, doubt, is_open)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from anipose.arrays import NDArray
+from anipose.geometry.board_edges import Edges, edge_deviations, edge_lengths, edge_noise_px, expected_error
 from anipose.geometry.bundle import (
     N_CAMERA,
     N_INTRINSICS,
@@ -21,7 +22,6 @@ from anipose.geometry.bundle import (
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.intrinsics import noise_of
 from anipose.geometry.transforms import rotation_vector
-from anipose.geometry.triangulation import triangulate
 
 Array = NDArray[np.float64]
 
@@ -43,12 +43,16 @@ class HeldOut:
         camera: (view,).
         lengths: (edge,), of board edges between triangulated corners, over the true ones.
         deviations: (edge,), of the same, in the unit of the board.
+        noise: (edge,), standard deviations of `lengths` that the noise of the corners alone gives.
+        misprint: (edge,), what is added to `lengths` by the board, as it seems to be.
     """
 
     errors: Float[Array, "view corner 2"]
     camera: Int[NDArray[np.int64], "view"]
     lengths: Float[Array, "edge"]
     deviations: Float[Array, "edge"]
+    noise: Float[Array, "edge"]
+    misprint: Float[Array, "edge"]
 
     def of_camera(self, camera: int) -> tuple[float, float] | None:
         """Median and 95th percentile of the errors, pixels."""
@@ -65,6 +69,8 @@ class HeldOut:
                 "held_out_edge_error": figure(np.median(np.abs(self.deviations))),
                 "held_out_edge_error_percent": figure(100 * np.median(np.abs(self.lengths - 1))),
                 "held_out_edge_bias_percent": figure(100 * np.median(self.lengths - 1)),
+                "held_out_edge_noise_percent": figure(100 * expected_error(0.0, self.noise)),
+                "held_out_edge_expected_percent": figure(100 * expected_error(self.misprint, self.noise)),
             }
         return found
 
@@ -78,7 +84,7 @@ def hold_out(
     rig: Rig,
     views: Views,
     points: Float[Array, "corner 3"],
-    neighbours: Int[NDArray[np.int64], "edge 2"] | None,
+    edges: Edges | None,
     fit: Callable[[Rig, Views], Rig | None],
 ) -> HeldOut | None:
     """Fit without some frames, and compare with these.
@@ -93,15 +99,15 @@ def hold_out(
     parts = range(EVERY) if n_frames <= FEW_FRAMES else (1,)
     # By turns in each group of cameras, so that no part takes all the frames that a pair shares.
     turn = _turns(views, n_frames)
-    errors, cameras, lengths, deviations = [], [], [], []
+    errors, cameras, of_edges = [], [], []
     for part in parts:
         out = turn == part
         if len(np.unique(views.camera[~out[views.frame]])) < len(rig.fisheye):
             continue
-        fitted = fit(*_frames(rig, views, ~out))
+        fitted = fit(*some_frames(rig, views, ~out))
         if fitted is None:
             continue
-        judged, of_judged = _frames(rig, views, out)
+        judged, of_judged = some_frames(rig, views, out)
         judged = fit_boards(
             replace(judged, intrinsics=fitted.intrinsics, cam_from_world=fitted.cam_from_world),
             of_judged,
@@ -110,22 +116,15 @@ def hold_out(
         left = residuals(judged, of_judged, points)
         errors.append(left)
         cameras.append(of_judged.camera)
-        if neighbours is not None and len(rig.fisheye) > 1:
+        if edges is not None and len(rig.fisheye) > 1:
             # Corners that were detected somewhere else say nothing of the cameras.
             right = np.linalg.norm(left, axis=-1) < GROSS * noise_of(left)
             seen = replace(of_judged, corners=np.where(right[..., None], of_judged.corners, np.nan))
-            found, true = _edges(judged, seen, points, neighbours)
-            lengths.append(found / true)
-            deviations.append(found - true)
+            of_edges.append(_measured(judged, seen, left, edges))
     if not errors:
         return None
-    none = np.empty(0)
-    return HeldOut(
-        np.concatenate(errors),
-        np.concatenate(cameras),
-        np.concatenate(lengths) if lengths else none,
-        np.concatenate(deviations) if deviations else none,
-    )
+    measured = np.concatenate([np.empty((4, 0)), *of_edges], axis=1)
+    return HeldOut(np.concatenate(errors), np.concatenate(cameras), *measured)
 
 
 def _turns(views: Views, n_frames: int) -> NDArray[np.int64]:
@@ -141,7 +140,8 @@ def _turns(views: Views, n_frames: int) -> NDArray[np.int64]:
     return turn
 
 
-def _frames(rig: Rig, views: Views, chosen: NDArray[np.bool_]) -> tuple[Rig, Views]:
+def some_frames(rig: Rig, views: Views, chosen: NDArray[np.bool_]) -> tuple[Rig, Views]:
+    """The boards and views of some of the frames."""
     kept = chosen[views.frame]
     number = np.cumsum(chosen) - 1
     return replace(rig, world_from_board=rig.world_from_board[chosen]), Views(
@@ -159,27 +159,20 @@ def fit_boards(rig: Rig, views: Views, points: Float[Array, "corner 3"]) -> Rig:
     return adjust(rig, views, points, nothing, loss=LOSS, noise_px=noise, tolerance=1e-6)
 
 
-def _edges(rig: Rig, views: Views, points: Array, neighbours: NDArray[np.int64]) -> tuple[Array, Array]:
+def _measured(
+    rig: Rig, views: Views, errors: Float[Array, "view corner 2"], edges: Edges
+) -> Float[Array, "4 measured"]:
+    """Lengths, deviations, noise and misprint of the edges, see `HeldOut`."""
     n_cameras, n_frames = len(rig.fisheye), len(rig.world_from_board)
-    corners = np.full((n_cameras, n_frames, len(points), 2), np.nan)
+    corners = np.full((n_cameras, n_frames, *views.corners.shape[1:]), np.nan)
     corners[views.camera, views.frame] = views.corners
-    names, sizes = [str(i) for i in range(n_cameras)], [(1, 1)] * n_cameras
-    found, true = edge_lengths(cameras_of(rig, names, sizes), corners, points, neighbours)
-    good = np.isfinite(found)
-    return found[good], np.broadcast_to(true, found.shape)[good]
-
-
-def edge_lengths(
-    cameras: Cameras,
-    corners: Float[Array, "camera frame corner 2"],
-    points: Float[Array, "corner 3"],
-    neighbours: Int[NDArray[np.int64], "edge 2"],
-) -> tuple[Float[Array, "frame edge"], Float[Array, "edge"]]:
-    """How long edges of the board are between corners triangulated without knowing it, and in truth."""
-    found = triangulate(cameras, corners)
-    a, b = neighbours.T
-    lengths = np.linalg.norm(found[:, a] - found[:, b], axis=-1)
-    return lengths, np.linalg.norm(points[a] - points[b], axis=-1)
+    cameras = cameras_of(rig, [str(i) for i in range(n_cameras)], [(1, 1)] * n_cameras)
+    found = edge_lengths(cameras, corners, edges)
+    noise = edge_deviations(cameras, corners, edges, edge_noise_px(errors, edges))
+    relative = found / edges.lengths
+    misprint = np.broadcast_to(edges.misprint, found.shape)
+    every = np.stack([relative, found - edges.lengths, noise / edges.lengths, misprint])
+    return every[:, np.isfinite(every).all(0)]
 
 
 def cameras_of(rig: Rig, names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Cameras:

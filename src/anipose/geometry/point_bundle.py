@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from anipose.arrays import NDArray
-from anipose.geometry.bundle import BEHIND_PX, DAMPING_AT_MOST, DAMPING_AT_START, FLOOR, Loss
+from anipose.geometry.bundle import BEHIND_PX, Loss
 from anipose.geometry.cameras import Cameras
+from anipose.geometry.schur import DAMPING_AT_MOST, DAMPING_AT_START, FLOOR
 from anipose.geometry.transforms import cross_matrix, rotation_matrix, rotation_vector
 
 Array = NDArray[np.float64]

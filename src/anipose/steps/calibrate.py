@@ -138,7 +138,7 @@ class Calibrate(Job):
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = WORKS_ON
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     precious: ClassVar[bool] = True
 
     detections: Input[Mapping[str, Mapping[str, Path]]]
