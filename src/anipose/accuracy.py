@@ -1,20 +1,27 @@
 """How good the tracking is: against labelled frames, and by what the results say of themselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
 
 from anipose import config
 from anipose.arrays import NDArray
 from anipose.geometry.angles import compute_angles
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.triangulation import triangulate
+from anipose.individuals import animals_in_views
+from anipose.io.deeplabcut import UNIQUE_BODYPARTS
 from anipose.io.labels import Labels
 from anipose.poses import Change, Poses2D, Poses3D
 
 Array = NDArray[np.float64]
+# How labels of several animals in different views are matched: as tracked points are by default.
+MATCHING = config.Triangulation()
+# An animal that has no tracked points in a frame is farther away than any other.
+FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,11 @@ class TrackingError:
 
 def labelled_points(
     cameras: Cameras, labels: Mapping[str, Labels], settings: Mapping[str, config.Camera]
-) -> tuple[tuple[int, ...], tuple[str, ...], Float[Array, "frame keypoint 3"]]:
-    """Frames that are labelled in two views or more, the keypoints, and their points in space.
+) -> tuple[tuple[int, ...], tuple[str, ...], dict[str, Float[Array, "frame keypoint 3"]]]:
+    """Frames that are labelled in two views or more, the keypoints, and the points of each animal in space.
+
+    Which of several animals is which in the views is told by their points, frame by frame, as of tracked
+    ones: those who label need not keep their order.
 
     Args:
         cameras: calibrated cameras, those of `labels` at least.
@@ -56,15 +66,59 @@ def labelled_points(
     }
     everywhere = [frame for frames in rows.values() for frame in frames]
     frames = tuple(sorted({frame for frame in everywhere if everywhere.count(frame) > 1}))
-    keypoints = tuple(dict.fromkeys(name for found in labels.values() for name in found.poses.keypoints))
-    pixels = np.full((len(labels), len(frames), len(keypoints), 2), np.nan)
-    for number, (camera, found) in enumerate(labels.items()):
-        poses = found.poses.shifted(settings[camera].corner)
-        columns = [keypoints.index(name) for name in poses.keypoints]
-        for place, frame in enumerate(frames):
-            if frame in rows[camera]:
-                pixels[number, place, columns] = poses.points[rows[camera][frame]]
-    return frames, keypoints, triangulate(cameras.subset(list(labels)), pixels)
+    every_animal = [poses for found in labels.values() for poses in found.animals.values()]
+    keypoints = tuple(dict.fromkeys(name for poses in every_animal for name in poses.keypoints))
+    truth: dict[str, Float[Array, "frame keypoint 3"]] = {}
+    for place, frame in enumerate(frames):
+        views = {
+            camera: {
+                animal: (_row(poses, rows[camera][frame]).shifted(settings[camera].corner),)
+                for animal, poses in found.animals.items()
+            }
+            for camera, found in labels.items()
+            if frame in rows[camera]
+        }
+        seen_by = cameras.subset(list(views))
+        for animal, seen in animals_in_views(seen_by, views, MATCHING).items():
+            points = truth.setdefault(animal, np.full((len(frames), len(keypoints), 3), np.nan))
+            columns = [keypoints.index(name) for name in seen.keypoints]
+            points[place, columns] = triangulate(seen_by, seen.points[:, 0])
+    return frames, keypoints, truth
+
+
+def _row(poses: Poses2D, row: int) -> Poses2D:
+    return replace(poses, points=poses.points[[row]], scores=poses.scores[[row]])
+
+
+def as_tracked(
+    frames: Sequence[int],
+    keypoints: Sequence[str],
+    truth: Mapping[str, Float[Array, "frame keypoint 3"]],
+    tracked: Mapping[str, Poses3D],
+) -> dict[str, Float[Array, "frame keypoint 3"]]:
+    """Labelled points by the names of the tracked animals: in each frame those that are nearest, all at once.
+
+    Animals that were not tracked at all are left out.
+    """
+    nothing = np.full((len(frames), len(keypoints), 3), np.nan)
+    found = {animal: _in_world(frames, keypoints, poses) for animal, poses in tracked.items()}
+    result = {
+        animal: truth.get(animal, nothing) if animal == UNIQUE_BODYPARTS else nothing.copy()
+        for animal in found
+    }
+    labelled = np.stack([points for animal, points in truth.items() if animal != UNIQUE_BODYPARTS])
+    names = [animal for animal in found if animal != UNIQUE_BODYPARTS]
+    for place in range(len(frames)):
+        present = labelled[np.isfinite(labelled[:, place]).any(axis=(1, 2)), place]
+        cost = np.zeros((len(present), len(names)))
+        for column, animal in enumerate(names):
+            distance = np.linalg.norm(present - found[animal][place], axis=-1)
+            known = np.isfinite(distance)
+            mean = np.where(known, distance, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+            cost[:, column] = np.where(known.any(axis=1), mean, FAR)
+        for row, nearest in zip(*linear_sum_assignment(cost), strict=True):
+            result[names[nearest]][place] = present[row]
+    return result
 
 
 def tracking_errors(
@@ -81,15 +135,8 @@ def tracking_errors(
         poses: the tracked ones.
         angles: as in the table [angles].
     """
-    numbers = poses.frame_numbers.tolist()
-    tracked = np.full(truth.shape, np.nan)
-    in_world = poses.frame.to_world(poses.points)
+    tracked = _in_world(frames, keypoints, poses)
     shared = [name for name in keypoints if name in poses.keypoints]
-    for place, frame in enumerate(frames):
-        if frame in numbers:
-            for name in shared:
-                point = in_world[numbers.index(frame), poses.keypoints.index(name)]
-                tracked[place, keypoints.index(name)] = point
     labelled: NDArray[np.bool_] = np.all(np.isfinite(truth), axis=-1)
     distances = np.linalg.norm(tracked - truth, axis=-1)
     for place, frame in enumerate(frames):
@@ -109,6 +156,21 @@ def tracking_errors(
         for place, frame in enumerate(frames):
             if np.isfinite(values[place]):
                 yield TrackingError(frame, "angle", name, float(difference[place]))
+
+
+def _in_world(
+    frames: Sequence[int], keypoints: Sequence[str], poses: Poses3D
+) -> Float[Array, "frame keypoint 3"]:
+    """The tracked points of these frames and keypoints, in the world of the calibration; NaN: none."""
+    numbers = poses.frame_numbers.tolist()
+    tracked = np.full((len(frames), len(keypoints), 3), np.nan)
+    in_world = poses.frame.to_world(poses.points)
+    for place, frame in enumerate(frames):
+        if frame in numbers:
+            for column, name in enumerate(keypoints):
+                if name in poses.keypoints:
+                    tracked[place, column] = in_world[numbers.index(frame), poses.keypoints.index(name)]
+    return tracked
 
 
 def _joints(form: Sequence[str]) -> set[str]:

@@ -12,6 +12,7 @@ from anipose.arrays import NDArray
 from anipose.draw.panes import Style
 from anipose.individuals import by_projection
 from anipose.io.calibration import read_calibration
+from anipose.io.labels import write_labels
 from anipose.io.poses_2d import read_animals_2d, write_animals_2d
 from anipose.io.poses_3d import read_animals_3d, write_animals_3d
 from anipose.io.tables import read_angles, write_animal_angles
@@ -126,6 +127,35 @@ def test_summaries(herd: Herd) -> None:
     errors = pd.read_csv(summaries / "errors.csv")
     assert set(errors["keypoint"]) == {f"{name} {point}" for name in NAMES[:2] for point in KEYPOINTS}
     assert errors["reprojection_median_px"].max() < 1.5
+
+
+def test_tracking_errors_of_each_animal(herd: Herd) -> None:
+    """Labels of frame 30, where the animals meet, and of frame 12; their order differs from view to view.
+
+    Anna's foot is labelled 5 mm from where it is in frame 12.
+    """
+    frames = [12, 30]
+    labelled = herd.truth[frames].copy()
+    labelled[0, 0, KEYPOINTS.index("foot"), 2] += 5
+    for number, camera in enumerate(read_calibration(herd.root / "calibration" / "calibration.toml")):
+        pixels = camera.project(labelled)
+        if number == 1:
+            pixels = pixels[:, ::-1]
+        animals = {
+            name: Poses2D(KEYPOINTS, pixels[:, place], np.ones((2, 4)), "somebody")
+            for place, name in enumerate(("one", "two"))
+        }
+        folder = herd.root / "frames-to-label" / "labeled-data" / f"session1-t-{camera.name}"
+        images = [f"img{frame}.png" for frame in frames]
+        write_labels(folder / "CollectedData_somebody.h5", folder.name, images, animals)
+    _run(herd.root, "tracking-errors")
+    table = pd.read_csv(herd.root / "summaries" / "tracking_errors.csv")
+    found = table.set_index(["fnum", "name"])["error"]
+    names = [f"{name} {point}" for name in NAMES[:2] for point in (*KEYPOINTS, "knee")]
+    assert sorted(name for _, name in found.index) == sorted(2 * names)
+    points = table[table["kind"] == "keypoint"].set_index(["fnum", "name"])["error"]
+    assert points[12, "anna foot"] == pytest.approx(5, abs=1)
+    assert points.drop((12, "anna foot")).max() < 3
 
 
 def test_report(herd: Herd) -> None:

@@ -67,9 +67,8 @@ def test_tracking_is_compared_with_labels_of_two_views(tmp_path: Path) -> None:
         labels = Poses2D(KEYPOINTS, camera.project(walk.truth[[7, 20]]), np.ones((2, 3)), "somebody")
         folder = tmp_path / "frames-to-label" / "labeled-data" / f"session1-t-{camera.name}"
         if camera.name != "cam0":
-            write_labels(
-                folder / "CollectedData_somebody.h5", folder.name, ["img07.png", "img20.png"], labels
-            )
+            images = ["img07.png", "img20.png"]
+            write_labels(folder / "CollectedData_somebody.h5", folder.name, images, {"": labels})
 
     result = anipose(tmp_path, "run-data", "--jobs", "1")
     assert result.returncode == 0, result.stdout
@@ -110,7 +109,7 @@ def test_frames_to_label_are_pictures_with_the_tracked_points(tmp_path: Path) ->
             labels = read_labels(folder / table)
             assert labels.images == ("img12.png",)
             assert labels.frame_numbers == (BAD_FRAME,)
-            np.testing.assert_array_equal(labels.poses.points[0], tracked.points[BAD_FRAME])
+            np.testing.assert_array_equal(labels.animals[""].points[0], tracked.points[BAD_FRAME])
 
     marked = tmp_path / "frames-to-label" / "labeled-data" / "session1-t-cam0" / "img12.png"
     marked.write_bytes(b"edited by somebody")
@@ -124,7 +123,7 @@ def test_autoencoder_is_trained_from_the_labels_of_the_model_folder_before_it_is
     model = tmp_path / "network"
     labels = Poses2D(KEYPOINTS, np.ones((40, 3, 2)), np.ones((40, 3)), "somebody")
     images = [f"img{number:02d}.png" for number in range(40)]
-    write_labels(model / "labeled-data" / "v" / "CollectedData_somebody.h5", "v", images, labels)
+    write_labels(model / "labeled-data" / "v" / "CollectedData_somebody.h5", "v", images, {"": labels})
     (tmp_path / "config.toml").write_text(
         'model_folder = "network"\n' + (tmp_path / "config.toml").read_text() + "\n[filter]\nenabled = true\n"
     )
@@ -144,7 +143,7 @@ def test_autoencoder_is_trained_from_the_labels_of_the_model_folder_before_it_is
     assert "done" not in again.stdout.splitlines()[-1], again.stdout
 
     few = Poses2D(KEYPOINTS, np.ones((3, 3, 2)), np.ones((3, 3)), "somebody")
-    write_labels(model / "labeled-data" / "v" / "CollectedData_somebody.h5", "v", images[:3], few)
+    write_labels(model / "labeled-data" / "v" / "CollectedData_somebody.h5", "v", images[:3], {"": few})
     result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
     assert result.returncode == 1
     assert "there are 3 labelled frames" in result.stdout
@@ -161,7 +160,7 @@ def test_keypoints_that_the_labels_do_not_place_are_named(tmp_path: Path) -> Non
         'model_folder = "network"\n' + (tmp_path / "config.toml").read_text() + "\n[filter]\nenabled = true\n"
     )
     use = ("--set", "filter.type='autoencoder_points'")
-    write_labels(table, "v", images, Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody"))
+    write_labels(table, "v", images, {"": Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody")})
     result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
     assert result.returncode == 0, result.stdout
     said = " ".join(result.stdout.split())
@@ -169,7 +168,7 @@ def test_keypoints_that_the_labels_do_not_place_are_named(tmp_path: Path) -> Non
     assert "half of filter.offset_threshold (25 px) in nine of ten frames" in said
 
     labelled[:30] = 1.0
-    write_labels(table, "v", images, Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody"))
+    write_labels(table, "v", images, {"": Poses2D(KEYPOINTS, labelled, np.ones((40, 3)), "somebody")})
     result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
     assert result.returncode == 1
     assert "there are 40 labelled frames" in result.stdout
@@ -229,7 +228,9 @@ def test_labels_of_a_late_camera_are_of_other_frames_than_those_of_the_trial(tmp
         number = 13 if camera.name == "cam1" else 7
         labels = Poses2D(KEYPOINTS, camera.project(walk.truth[[7]]), np.ones((1, 3)), "somebody")
         folder = tmp_path / "frames-to-label" / "labeled-data" / f"session1-t-{camera.name}"
-        write_labels(folder / "CollectedData_somebody.h5", folder.name, [f"img{number:02d}.png"], labels)
+        write_labels(
+            folder / "CollectedData_somebody.h5", folder.name, [f"img{number:02d}.png"], {"": labels}
+        )
     for command in ("run-data", "tracking-errors"):
         result = anipose(tmp_path, command, "--jobs", "1")
         assert result.returncode == 0, result.stdout

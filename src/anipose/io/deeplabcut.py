@@ -38,6 +38,15 @@ def write_deeplabcut(path: Path, animals: Mapping[str, Poses2D]) -> None:
     Where there is no point, all is NaN. A point without a score, as one that was filled in for a missing
     one, gets the likelihood 0.
     """
+    levels, columns, values = columns_of(animals)
+    with TableWriter(path, key=KEY, levels=levels, columns=columns) as table:
+        table.append(values, np.arange(len(values)))
+
+
+def columns_of(
+    animals: Mapping[str, Poses2D],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], NDArray[np.float64]]:
+    """The levels, the columns and the values of a table of 2D poses."""
     levels = LEVELS if set(animals) != {UNNAMED} else (LEVELS[0], *LEVELS[2:])
     columns, values = [], []
     for animal, poses in animals.items():
@@ -47,8 +56,7 @@ def write_deeplabcut(path: Path, animals: Mapping[str, Poses2D]) -> None:
         scores = np.where(unrated, 0, poses.scores)
         coordinates = np.concatenate([poses.points, scores[..., None]], axis=-1)
         values.append(coordinates.reshape(poses.n_frames, 3 * len(poses.keypoints)))
-    with TableWriter(path, key=KEY, levels=levels, columns=columns) as table:
-        table.append(np.concatenate(values, axis=1), np.arange(len(values[0])))
+    return levels, columns, np.concatenate(values, axis=1)
 
 
 def read_deeplabcut_hdf5(path: Path, file: h5py.File) -> dict[str, Candidates2D]:

@@ -6,7 +6,7 @@ Rows are images, named by the number of their frame: img0012.png.
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
-from anipose.io.deeplabcut import KEY, image_names
+from anipose.io.deeplabcut import KEY, columns_of, image_names
 from anipose.io.files import require_file, write_text
 from anipose.io.pandas_table import TableWriter
-from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_2d import read_animals_2d, read_poses_2d
 from anipose.poses import Poses2D
 
 _NUMBER = re.compile(r"(\d+)\D*$")
@@ -30,11 +30,11 @@ class Labels:
 
     Attributes:
         images: names of the images.
-        poses: with one row for each of them.
+        animals: of each animal, by name, with one row for each image.
     """
 
     images: tuple[str, ...]
-    poses: Poses2D
+    animals: Mapping[str, Poses2D]
 
     @property
     def frame_numbers(self) -> tuple[int | None, ...]:
@@ -50,15 +50,15 @@ def read_labels(path: Path) -> Labels:
         FileAccessError: there is no such file.
         FileFormatError: it is something else.
     """
-    poses = read_poses_2d(path)
+    animals = read_animals_2d(path)
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
             images = image_names(path, file)
     else:
         images = _names_in_csv(path)
-    if len(images) != poses.n_frames:
+    if any(len(images) != poses.n_frames for poses in animals.values()):
         raise FileFormatError(f"{path}: the rows are no images; expected labels as DeepLabCut writes them")
-    return Labels(tuple(re.split(r"[/\\]", name)[-1] for name in images), poses)
+    return Labels(tuple(re.split(r"[/\\]", name)[-1] for name in images), animals)
 
 
 def read_all_labels(paths: Sequence[Path]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -74,7 +74,7 @@ def read_all_labels(paths: Sequence[Path]) -> tuple[tuple[str, ...], NDArray[np.
     return keypoints, np.concatenate(parts) if parts else np.zeros((0, 0, 2))
 
 
-def write_labels(path: Path, video: str, images: Sequence[str], poses: Poses2D) -> None:
+def write_labels(path: Path, video: str, images: Sequence[str], animals: Mapping[str, Poses2D]) -> None:
     """Write labels, or predictions to be corrected: a table for DeepLabCut, and beside it a .csv of the same.
 
     The .csv is what SLEAP imports as a "DeepLabCut dataset", and sleap-io as `load_dlc`, with the images.
@@ -83,13 +83,11 @@ def write_labels(path: Path, video: str, images: Sequence[str], poses: Poses2D) 
         path: the .h5 file.
         video: name of the folder in labeled-data.
         images: names of the images.
-        poses: one row for each image.
+        animals: one row for each image; one animal without a name, or several.
     """
     rows = [f"labeled-data/{video}/{image}" for image in images]
-    columns = [(poses.scorer, name, coord) for name in poses.keypoints for coord in ("x", "y", "likelihood")]
-    values = np.concatenate([poses.points, poses.scores[..., None]], axis=-1).reshape(len(rows), len(columns))
+    levels, columns, values = columns_of(animals)
     width = max((len(row.encode()) for row in rows), default=1)
-    levels = ("scorer", "bodyparts", "coords")
     with TableWriter(path, key=KEY, levels=levels, columns=columns, index_bytes=width) as table:
         table.append(values, np.array([row.encode() for row in rows], dtype=f"S{width}"))
     lines = [[level, *names] for level, names in zip(levels, zip(*columns, strict=True), strict=True)]

@@ -187,10 +187,11 @@ class TrackingErrors(Job):
         write_rows(self.table, tuple(dict.fromkeys(name for row in rows for name in row)), rows)
 
     def _rows(self, trial: str) -> Iterator[dict[str, Cell]]:
-        from anipose.accuracy import labelled_points, tracking_errors
+        from anipose.accuracy import as_tracked, labelled_points, tracking_errors
         from anipose.io.calibration import read_calibration
         from anipose.io.labels import read_labels
-        from anipose.io.poses_3d import read_poses_3d
+        from anipose.io.poses_3d import read_animals_3d
+        from anipose.poses import with_animal
         from anipose.recorded import recorded_cameras
 
         cameras = read_calibration(self.calibrations[trial])
@@ -201,17 +202,19 @@ class TrackingErrors(Job):
             {camera: read_labels(self.labels[key]) for camera, key in found.items()},
             {camera: self.cameras[key] for camera, key in found.items()},
         )
-        poses = read_poses_3d(self.poses_3d[trial])
-        for error in tracking_errors(frames, keypoints, truth, poses, self.angles[trial]):
-            unit = "degrees" if error.kind == "angle" else self.units[trial]
-            yield {
-                **_names(trial, self.project),
-                "fnum": error.frame,
-                "kind": error.kind,
-                "name": error.name,
-                "error": error.error,
-                "unit": unit,
-            }
+        if not frames:
+            return
+        tracked = read_animals_3d(self.poses_3d[trial])
+        for animal, labelled in as_tracked(frames, keypoints, truth, tracked).items():
+            for error in tracking_errors(frames, keypoints, labelled, tracked[animal], self.angles[trial]):
+                yield {
+                    **_names(trial, self.project),
+                    "fnum": error.frame,
+                    "kind": error.kind,
+                    "name": with_animal(animal, error.name),
+                    "error": error.error,
+                    "unit": "degrees" if error.kind == "angle" else self.units[trial],
+                }
 
 
 def _labels_of(project: Project, session: Session, trial: Trial) -> dict[str, Path]:
