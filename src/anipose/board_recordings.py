@@ -10,7 +10,7 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.boards import Board, Inverted, make_board
-from anipose.config import MAX_BOARD_SIZE, Calibration, Camera
+from anipose.config import Calibration, Camera
 from anipose.detection import detect_in_video
 from anipose.errors import CalibrationError, ConfigError
 from anipose.geometry.board_views import Seen
@@ -19,6 +19,7 @@ from anipose.geometry.cameras import Cameras
 from anipose.io.chosen_frames import read_gray_at
 from anipose.io.detections import BoardDetections
 from anipose.io.video import image_files, probe
+from anipose.tables.calibration import MAX_BOARD_SIZE
 
 Key = TypeVar("Key", bound=Hashable)
 

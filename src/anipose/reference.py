@@ -1,4 +1,4 @@
-"""What is written from the manual in config.py: the reference page, the editor schema, the template."""
+"""What is made of the manual (config.py, tables/): the reference page, the editor schema, the template."""
 
 import ast
 import inspect
@@ -11,10 +11,13 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from anipose import config as manual
-from anipose.config import Config, Marker
+from anipose import config
+from anipose.config import Camera, Config, Labeling, Marker, Pipeline, Triangulation
 from anipose.config_checks import table_of
 from anipose.config_types import Table, describe
+from anipose.tables import calibration, poses, tracking, videos
+
+_MANUAL = (config, calibration, tracking, poses, videos)
 
 # What the template offers, with an example for keys whose default is to be absent.
 _OFFERED: dict[str, dict[str, Any]] = {
@@ -154,9 +157,10 @@ def _facts(field: FieldInfo) -> str:
 
 @cache
 def _documentation() -> dict[tuple[str, str], str]:
-    """(class, key) -> the string under the key in config.py."""
+    """(class, key) -> the string under the key in the manual."""
     documentation = {}
-    for node in ast.parse(inspect.getsource(manual)).body:
+    nodes = [node for module in _MANUAL for node in ast.parse(inspect.getsource(module)).body]
+    for node in nodes:
         if not isinstance(node, ast.ClassDef):
             continue
         for pair in zip(node.body, node.body[1:], strict=False):
@@ -215,12 +219,12 @@ def _folders(found: Found) -> list[str]:
     """Folders with other names than the usual ones."""
     if not found.folders:
         return []
-    given = [line for key, name in found.folders for line in _given(manual.Pipeline, key, name)]
-    return [f"# {_one_line(inspect.getdoc(manual.Pipeline) or '')}", "[pipeline]", *given, ""]
+    given = [line for key, name in found.folders for line in _given(Pipeline, key, name)]
+    return [f"# {_one_line(inspect.getdoc(Pipeline) or '')}", "[pipeline]", *given, ""]
 
 
 def _labeling(found: Found) -> list[str]:
-    lines = [f"# {inspect.getdoc(manual.Labeling)}", "[labeling]", f"# {_meaning(manual.Labeling, 'scheme')}"]
+    lines = [f"# {inspect.getdoc(Labeling)}", "[labeling]", f"# {_meaning(Labeling, 'scheme')}"]
     if not found.keypoints:
         return [*lines, f"#scheme = {_toml([_examples(found)])}", ""]
     rows = [f"    [{_toml(keypoint)}]," for keypoint in found.keypoints]
@@ -235,7 +239,7 @@ def _labeling(found: Found) -> list[str]:
 
 
 def _triangulation(found: Found) -> list[str]:
-    model = manual.Triangulation
+    model = Triangulation
     first, second, third = _examples(found)
     examples = {
         "constraints": [[first, second], [second, third]],
@@ -258,7 +262,7 @@ def _cameras(found: Found) -> list[str]:
     from tomlkit import key
 
     header = f"#[cameras.{key(found.cameras[0]).as_string()}]"
-    return [f"# {_meaning(manual.Camera, 'offset')}", header, "#offset = [0, 0]", ""]
+    return [f"# {_meaning(Camera, 'offset')}", header, "#offset = [0, 0]", ""]
 
 
 def _markers(found: Found) -> list[str]:
