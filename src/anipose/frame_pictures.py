@@ -17,11 +17,11 @@ from anipose.frame_choice import (
 )
 from anipose.io.files import write_bytes
 from anipose.io.labels import write_labels
-from anipose.io.poses_2d import read_poses_2d
-from anipose.io.poses_3d import read_poses_3d
+from anipose.io.poses_2d import read_animals_2d
+from anipose.io.poses_3d import read_animals_3d
 from anipose.io.sleap_project import TrackedFrames, write_sleap_project
 from anipose.io.video import read_bgr
-from anipose.poses import UNNAMED, MultiviewPoses, Poses2D
+from anipose.poses import MultiviewPoses, Poses2D, side_by_side, side_by_side_3d
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def read_badness(
         if repaired is not None and repaired.cameras == seen.cameras:
             found["filter-change"] = badness_of_change(seen, repaired)
         if in_space is not None and in_space.is_file():
-            found["reprojection-error"] = badness_of_reprojection(read_poses_3d(in_space))
+            found["reprojection-error"] = badness_of_reprojection(side_by_side_3d(read_animals_3d(in_space)))
         for reason in reasons:
             if reason in found:
                 badness[reason][trial] = found[reason]
@@ -71,19 +71,21 @@ def write_pictures(video: Path, poses_2d: Path, frames: Sequence[int], folder: P
     Returns:
         The frames that are in the video, and what was tracked in them.
     """
-    tracked = read_poses_2d(poses_2d)
-    frames = [frame for frame in frames if 0 <= frame < tracked.n_frames]
-    width = len(str(max(tracked.n_frames - 1, 0)))
+    tracked = read_animals_2d(poses_2d)
+    n_frames = next(iter(tracked.values())).n_frames
+    frames = [frame for frame in frames if 0 <= frame < n_frames]
+    width = len(str(max(n_frames - 1, 0)))
     names = {frame: f"img{frame:0{width}d}.png" for frame in frames}
     for number, image in enumerate(read_bgr(video)):
         if number in names and not (folder / names[number]).exists():
             write_bytes(folder / names[number], cv2.imencode(".png", image)[1].tobytes())
         if number >= max(frames, default=-1):
             break
-    rows = Poses2D(tracked.keypoints, tracked.points[frames], tracked.scores[frames], tracked.scorer)
-    write_labels(
-        folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], {UNNAMED: rows}
-    )
+    rows = {
+        animal: Poses2D(poses.keypoints, poses.points[frames], poses.scores[frames], poses.scorer)
+        for animal, poses in tracked.items()
+    }
+    write_labels(folder / "machinelabels-iter0.h5", folder.name, [names[frame] for frame in frames], rows)
     return TrackedFrames(video, tuple(frames), rows)
 
 
@@ -105,7 +107,7 @@ def write_for_sleap(path: Path, tracked: Sequence[TrackedFrames], chains: Sequen
 def _views(trial: tuple[str, ...], files: Files, frame_offsets: Mapping[str, int]) -> MultiviewPoses | None:
     """The views of a trial whose files are there; None if there are none."""
     views = {
-        key.split("/")[-1] or "view": read_poses_2d(path).advanced(frame_offsets[key])
+        key.split("/")[-1] or "view": side_by_side(read_animals_2d(path)).advanced(frame_offsets[key])
         for key, path in files.items()
         if tuple(key.split("/"))[:-1] == trial and path.is_file()
     }

@@ -204,7 +204,7 @@ def test_sleap(tmp_path: Path) -> None:
         with VideoWriter(tmp_path / name, 30, (64, 48)) as writer:
             for brightness in range(10):
                 writer.write(np.full((48, 64, 3), 100 * number + 10 * brightness, np.uint8))
-        tracked.append(TrackedFrames(tmp_path / name, (0, 4, 8), POSES_2D))
+        tracked.append(TrackedFrames(tmp_path / name, (0, 4, 8), {"": POSES_2D}))
     write_sleap_project(tmp_path / "frames.slp", tracked, [("nose", "tail (base)"), ("nose", "ear")])
 
     found = _run("SLEAP_IO", "sleap_reads.py", tmp_path / "frames.slp")

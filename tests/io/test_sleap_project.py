@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anipose.errors import FileFormatError
-from anipose.io.poses_2d import read_poses_2d
+from anipose.io.poses_2d import read_animals_2d, read_poses_2d
 from anipose.io.sleap_project import TrackedFrames, write_sleap_project
 from anipose.io.video_writer import VideoWriter
 from anipose.poses import Poses2D
@@ -25,7 +25,7 @@ def tracked_frames(folder: Path, name: str) -> TrackedFrames:
     with VideoWriter(folder / name, 30, (64, 48)) as writer:
         for _ in range(6):
             writer.write(np.zeros((48, 64, 3), np.uint8))
-    return TrackedFrames(folder / name, (1, 4), POSES)
+    return TrackedFrames(folder / name, (1, 4), {"": POSES})
 
 
 def test_the_frames_of_a_video(tmp_path: Path) -> None:
@@ -35,6 +35,19 @@ def test_the_frames_of_a_video(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.points[[1, 4]], POSES.points)
     np.testing.assert_array_equal(found.scores[[1, 4]], POSES.scores)
     assert np.isnan(found.points[[0, 2, 3]]).all()
+
+
+def test_several_animals_are_instances_of_a_frame(tmp_path: Path) -> None:
+    """What is there but once, DeepLabCut's "single", is no animal."""
+    one = tracked_frames(tmp_path, "a.mp4")
+    other = Poses2D(POSES.keypoints, POSES.points + 10, POSES.scores)
+    corner = Poses2D(("corner",), np.zeros((2, 1, 2)), np.ones((2, 1)))
+    animals = {"anna": POSES, "berta": other, "single": corner}
+    write_sleap_project(tmp_path / "a.slp", [TrackedFrames(one.video, one.numbers, animals)], [])
+    first, second = read_animals_2d(tmp_path / "a.slp").values()
+    assert first.keypoints == POSES.keypoints
+    np.testing.assert_array_equal(first.points[[1, 4]], POSES.points)
+    np.testing.assert_array_equal(second.points[[1, 4]], other.points)
 
 
 def test_the_same_frames_are_the_same_bytes(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from anipose.arrays import NDArray
 from anipose.draw.panes import Style
 from anipose.individuals import by_projection
 from anipose.io.calibration import read_calibration
-from anipose.io.labels import write_labels
+from anipose.io.labels import read_labels, write_labels
 from anipose.io.poses_2d import read_animals_2d, write_animals_2d
 from anipose.io.poses_3d import read_animals_3d, write_animals_3d
 from anipose.io.tables import read_angles, write_animal_angles
 from anipose.io.video import probe
+from anipose.io.video_writer import VideoWriter
 from anipose.poses import Frame3D, Poses2D, Poses3D
 from herds import KEYPOINTS, NAMES, Herd, make_herd
 from projects import CONFIG, anipose
@@ -156,6 +157,38 @@ def test_tracking_errors_of_each_animal(herd: Herd) -> None:
     points = table[table["kind"] == "keypoint"].set_index(["fnum", "name"])["error"]
     assert points[12, "anna foot"] == pytest.approx(5, abs=1)
     assert points.drop((12, "anna foot")).max() < 3
+
+
+def test_frames_to_label_have_all_animals(tmp_path: Path) -> None:
+    """A knee is 60 px off in one frame of the second camera."""
+    made = make_herd(tmp_path / "h", n_frames=30, confused=0.0)
+    folder = made.root / "session1" / "pose-2d"
+    wrong = read_animals_2d(folder / "t-cam1.h5")
+    wrong["anna"].points[12, KEYPOINTS.index("knee")] += 60
+    write_animals_2d(folder / "t-cam1.h5", wrong)
+    for path in sorted(folder.glob("*.h5")):
+        with VideoWriter(made.root / "session1" / "videos-raw" / f"{path.stem}.mp4", 30, (64, 48)) as writer:
+            for _ in range(30):
+                writer.write(np.zeros((48, 64, 3), np.uint8))
+    _run(made.root, "triangulate", "--set", "triangulation.ransac=false")
+    _run(
+        made.root,
+        "extract-frames",
+        "--set",
+        'extraction.by="reprojection-error"',
+        "--set",
+        "extraction.frames=1",
+    )
+    for camera in ("cam0", "cam1", "cam2"):
+        chosen = made.root / "frames-to-label" / "labeled-data" / f"session1-t-{camera}"
+        assert [path.name for path in chosen.glob("*.png")] == ["img12.png"]
+        labels = read_labels(chosen / "machinelabels-iter0.h5")
+        tracked = read_animals_2d(folder / f"t-{camera}.h5")
+        assert list(labels.animals) == list(tracked) == ["anna", "berta"]
+        for name, poses in tracked.items():
+            np.testing.assert_array_equal(labels.animals[name].points[0], poses.points[12])
+        table = pd.read_csv(chosen / "machinelabels-iter0.csv", header=[0, 1, 2, 3], index_col=0)
+        assert list(table.columns.names) == ["scorer", "individuals", "bodyparts", "coords"]
 
 
 def test_report(herd: Herd) -> None:

@@ -5,7 +5,7 @@ train with the others.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from anipose.arrays import NDArray
+from anipose.io.deeplabcut import UNIQUE_BODYPARTS
 from anipose.io.files import atomic_path
 from anipose.io.video import probe
 from anipose.poses import Poses2D
@@ -54,49 +55,60 @@ class TrackedFrames:
 
     Attributes:
         numbers: of the frames.
-        poses: one row for each of them.
+        animals: of each animal, one row for each frame.
     """
 
     video: Path
     numbers: tuple[int, ...]
-    poses: Poses2D
+    animals: Mapping[str, Poses2D]
 
 
 def write_sleap_project(
     path: Path, tracked: Sequence[TrackedFrames], limbs: Sequence[tuple[str, str]]
 ) -> None:
-    """Write a project that suggests these frames for labelling.
+    """Write a project that suggests these frames for labelling. Points that are no animal's are left out.
 
     Args:
         tracked: of each video; their keypoints may differ.
         limbs: pairs of keypoints, the edges of the skeleton as far as their keypoints are tracked.
     """
-    keypoints = tuple(dict.fromkeys(name for one in tracked for name in one.poses.keypoints))
+    animals = [[poses for name, poses in one.animals.items() if name != UNIQUE_BODYPARTS] for one in tracked]
+    keypoints = tuple(dict.fromkeys(name for some in animals for poses in some for name in poses.keypoints))
     edges = [(keypoints.index(a), keypoints.index(b)) for a, b in limbs if {a, b} <= set(keypoints)]
-    places = [(video, row) for video, one in enumerate(tracked) for row in range(len(one.numbers))]
-    frames, instances = np.zeros(len(places), _FRAME), np.zeros(len(places), _INSTANCE)
-    points = np.zeros((len(places), len(keypoints)), _PREDICTED_POINT)
-    points["x"] = points["y"] = np.nan
-    for number, (video, row) in enumerate(places):
-        poses = tracked[video].poses
-        columns = [keypoints.index(name) for name in poses.keypoints]
-        points["x"][number, columns], points["y"][number, columns] = poses.points[row].T
-        points["score"][number, columns] = np.nan_to_num(poses.scores[row])
-        frames[number] = number, video, tracked[video].numbers[row], number, number + 1
-        first, last = number * len(keypoints), (number + 1) * len(keypoints)
-        score = points["score"][number].mean()
-        instances[number] = (number, _PREDICTED, number, 0, -1, -1, score, first, last, np.nan)
-    points["visible"] = np.isfinite(points["x"])
+    frames, instances, points = _tables([one.numbers for one in tracked], animals, keypoints)
     suggestions = [{"video": str(f["video"]), "frame_idx": int(f["frame_idx"]), "group": 0} for f in frames]
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         metadata = file.create_group("metadata")
         metadata.attrs["format_id"] = _FORMAT
         metadata.attrs["json"] = np.bytes_(json.dumps(_metadata(keypoints, edges)))
         file["frames"], file["instances"] = frames, instances
-        file["points"], file["pred_points"] = np.zeros(0, _POINT), points.ravel()
+        file["points"], file["pred_points"] = np.zeros(0, _POINT), points
         _write_json(file, "videos_json", [_video(one.video) for one in tracked])
         _write_json(file, "suggestions_json", suggestions)
         _write_json(file, "tracks_json", [])
+
+
+def _tables(
+    numbers: Sequence[Sequence[int]], animals: Sequence[Sequence[Poses2D]], keypoints: Sequence[str]
+) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void]]:
+    """The frames of all videos, the animals in each frame, and the points of each animal."""
+    places = [(video, row) for video, some in enumerate(numbers) for row in range(len(some))]
+    frames = np.zeros(len(places), _FRAME)
+    instances = np.zeros(sum(len(animals[video]) for video, _ in places), _INSTANCE)
+    points = np.zeros((len(instances), len(keypoints)), _PREDICTED_POINT)
+    points["x"] = points["y"] = np.nan
+    first = 0
+    for frame, (video, row) in enumerate(places):
+        frames[frame] = frame, video, numbers[video][row], first, first + len(animals[video])
+        for number, poses in enumerate(animals[video], start=first):
+            columns = [keypoints.index(name) for name in poses.keypoints]
+            points["x"][number, columns], points["y"][number, columns] = poses.points[row].T
+            points["score"][number, columns] = np.nan_to_num(poses.scores[row])
+            score, of_points = points["score"][number].mean(), len(keypoints) * np.array([number, number + 1])
+            instances[number] = (number, _PREDICTED, frame, 0, -1, -1, score, *of_points, np.nan)
+        first += len(animals[video])
+    points["visible"] = np.isfinite(points["x"])
+    return frames, instances, points.ravel()
 
 
 def _metadata(keypoints: Sequence[str], edges: Sequence[tuple[int, int]]) -> dict[str, Any]:
