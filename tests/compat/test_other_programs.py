@@ -17,13 +17,13 @@ import pytest
 import environments
 from anipose.io.calibration import read_calibration, write_calibration
 from anipose.io.calibration_formats.registry import FORMATS, read_any_calibration
-from anipose.io.movement import Described3D, write_animals_companion, write_companion
+from anipose.io.movement import Described3D, write_animals_companion
 from anipose.io.poses_2d import read_poses_2d, write_animals_2d, write_poses_2d
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
 from anipose.io.sleap_project import TrackedFrames, write_sleap_project
 from anipose.io.tables import SummaryPart, read_angles, write_summary
 from anipose.io.video_writer import VideoWriter
-from anipose.poses import Frame3D, Poses2D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, Poses2D, Poses3D
 from synthetic import PINHOLE_DISTORTIONS, make_points, make_rig
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,8 @@ def test_movement(tmp_path: Path) -> None:
     write_poses_2d(tmp_path / "pose_2d.h5", POSES_2D)
     write_poses_3d(tmp_path / "pose_3d.csv", poses)
     used = np.ones((2, 3, 2), dtype=bool)
-    write_companion(tmp_path / "pose_3d.nc", poses, fps=100, unit="mm", cameras=["A", "B"], cameras_used=used)
+    one = {UNNAMED: Described3D(poses, used)}
+    write_animals_companion(tmp_path / "pose_3d.nc", one, fps=100, unit="mm", cameras=["A", "B"])
 
     berta = replace(poses, keypoints=("collar", "nose"), points=points + 100)
     animals = {name: Described3D(one, used) for name, one in (("anna", poses), ("berta", berta))}

@@ -19,9 +19,9 @@ from anipose.geometry.angles import compute_angles
 from anipose.geometry.transforms import rotation_matrix
 from anipose.io.calibration import read_calibration
 from anipose.io.poses_3d import read_poses_3d, write_poses_3d
-from anipose.io.tables import write_angles
+from anipose.io.tables import write_animal_angles
 from anipose.io.video import probe, read_bgr
-from anipose.poses import Frame3D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, Poses3D
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def results(folder: Path, *, noise_mm: float, turn: np.ndarray, shift: np.ndarra
         named = {name: points[:, column] for column, name in enumerate(truth.keypoints)}
         ((name, values),) = compute_angles(named, angles).items()
         table = folder / path.parent.name / "angles" / path.name
-        write_angles(table, {name: values}, truth.frame_numbers)
+        write_animal_angles(table, {UNNAMED: {name: values}}, truth.frame_numbers)
 
 
 def test_measure_does_not_see_the_choice_of_the_world_but_every_error(tmp_path: Path) -> None:

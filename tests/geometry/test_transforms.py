@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 
 from anipose.geometry.transforms import (
     align_rigid,
-    align_similarity,
     compose,
     inverse,
     rigid,
@@ -83,10 +82,6 @@ def test_alignment_finds_the_motion(direction, angle, translation):
     found, shift = align_rigid(source, target)
     assert_allclose(found, rotation, atol=1e-12)
     assert_allclose(shift, translation, atol=1e-11)
-    scale, found, shift = align_similarity(source, 2.5 * target)
-    assert scale == pytest.approx(2.5)
-    assert_allclose(found, rotation, atol=1e-12)
-    assert_allclose(shift, 2.5 * translation, atol=1e-10)
 
 
 def test_alignment_is_never_a_mirror_image():

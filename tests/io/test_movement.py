@@ -10,7 +10,7 @@ import pytest
 
 from anipose.errors import DependencyError
 from anipose.io import movement
-from anipose.poses import Frame3D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, Poses3D
 
 xr = pytest.importorskip("xarray")
 pytest.importorskip("netCDF4")
@@ -28,7 +28,8 @@ USED = np.array([[[1, 1]] * 3, [[0, 1]] * 3, [[1, 0]] * 3], dtype=bool)
 
 
 def _write(path: Path, fps: float | None = 100.0) -> Path:
-    movement.write_companion(path, POSES, fps=fps, unit="mm", cameras=["A", "B", "C"], cameras_used=USED)
+    animals = {UNNAMED: movement.Described3D(POSES, USED)}
+    movement.write_animals_companion(path, animals, fps=fps, unit="mm", cameras=["A", "B", "C"])
     return path
 
 

@@ -11,8 +11,8 @@ import pytest
 from anipose.errors import DependencyError, FileFormatError
 from anipose.io import tables
 from anipose.io.poses_2d import write_poses_2d
-from anipose.io.tables import SummaryPart, read_angles, write_angles, write_summary
-from anipose.poses import Poses2D
+from anipose.io.tables import SummaryPart, read_angles, write_animal_angles, write_summary
+from anipose.poses import UNNAMED, Poses2D
 
 NAN = np.nan
 
@@ -20,7 +20,7 @@ NAN = np.nan
 class TestAngles:
     def test_are_read_back_exactly(self, tmp_path: Path) -> None:
         angles = {"knee": np.array([90.0, 1 / 3, NAN]), "M_00": np.array([0.0, -180, 1e-20])}
-        write_angles(tmp_path / "a.csv", angles, np.array([5, 6, 7]))
+        write_animal_angles(tmp_path / "a.csv", {UNNAMED: angles}, np.array([5, 6, 7]))
         found, frames = read_angles(tmp_path / "a.csv")
         assert list(found) == ["knee", "M_00"]
         for name, values in angles.items():
@@ -28,7 +28,8 @@ class TestAngles:
         assert frames.tolist() == [5, 6, 7]
 
     def test_layout(self, tmp_path: Path) -> None:
-        write_angles(tmp_path / "a.csv", {"knee": np.array([90.0, NAN])}, np.array([0, 1]))
+        angles = {UNNAMED: {"knee": np.array([90.0, NAN])}}
+        write_animal_angles(tmp_path / "a.csv", angles, np.array([0, 1]))
         assert (tmp_path / "a.csv").read_bytes() == b"knee,fnum\n90.0,0\n,1\n"
 
     def test_another_table(self, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ Frames = Iterator[UInt8[np.ndarray, "height width 3"]]
 
 FPS = 60.0
 BOARD_FPS = 10.0
+SESSIONS, CAMERAS = 2, 4
 TRIAL_FRAMES, BOARD_FRAMES = 120, 44
 # Good enough that compression moves a marker by less than a tenth of a pixel.
 CRF = 15
@@ -42,8 +43,6 @@ def make_demo(
     folder: Path,
     *,
     seed: int = 0,
-    sessions: int = 2,
-    cameras: int = 4,
     frames: int = TRIAL_FRAMES,
     board_frames: int = BOARD_FRAMES,
 ) -> None:
@@ -58,18 +57,18 @@ def make_demo(
         raise ProjectError(
             f"{folder} is not empty; choose a new folder for the demo, as in: anipose demo my-demo"
         )
-    rig = make_rig(cameras)
-    of_board, *of_sessions = np.random.default_rng(seed).spawn(sessions + 1)
+    rig = make_rig(CAMERAS)
+    of_board, *of_sessions = np.random.default_rng(seed).spawn(SESSIONS + 1)
     films: dict[Path, tuple[Camera, float, Callable[[], Frames]]] = {}
     motion_seed = int(of_board.integers(2**32))
-    for camera, noise in zip(rig, of_board.spawn(cameras), strict=True):
+    for camera, noise in zip(rig, of_board.spawn(CAMERAS), strict=True):
         motion = np.random.default_rng(motion_seed)
         take = partial(film_board, camera, board_frames, motion, noise)
         films[folder / "calibration" / f"board-cam{camera.name}.mp4"] = camera, BOARD_FPS, take
     walks = {}
     for number, rng in enumerate(of_sessions, start=1):
         walks[f"session{number}", f"walk{number}"] = animal = walk(frames, FPS, rng)
-        for camera, noise in zip(rig, rng.spawn(cameras), strict=True):
+        for camera, noise in zip(rig, rng.spawn(CAMERAS), strict=True):
             name = f"session{number}/videos-raw/walk{number}-cam{camera.name}.mp4"
             films[folder / name] = camera, FPS, partial(film, camera, animal, noise)
     write_text(folder / "config.toml", config_text())

@@ -33,6 +33,7 @@ SCENE = (512, 512)
 PLOT_HEIGHT = 132
 # What is shown of a view, pixels: the animal and some table around it.
 CROP = (304, 228)
+SESSION, TRIAL, FRAME = "session1", "walk1", 80
 TRAIL_FRAMES = 45
 HEADING_DEG = 35.0
 INK: Colour = (70, 62, 58)
@@ -41,30 +42,30 @@ PLOTTED = ("left_front_knee", "right_front_knee")
 SAMPLES = 2
 
 
-def make_picture(demo: Path, *, session: str = "session1", trial: str = "walk1", frame: int = 80) -> Picture:
+def make_picture(demo: Path) -> Picture:
     """The picture of a frame of a trial."""
     config = load_config([demo / "config.toml"]).config
-    folder = demo / session
+    folder = demo / SESSION
     tiles = [
-        _tile(video, folder / "pose-2d" / f"{video.stem}.h5", config, frame)
-        for video in sorted((folder / "videos-raw").glob(f"{trial}-*.mp4"))
+        _tile(video, folder / "pose-2d" / f"{video.stem}.h5", config, FRAME)
+        for video in sorted((folder / "videos-raw").glob(f"{TRIAL}-*.mp4"))
     ]
-    poses = read_poses_3d(folder / "pose-3d" / f"{trial}.csv")
+    poses = read_poses_3d(folder / "pose-3d" / f"{TRIAL}.csv")
     skeleton = Skeleton.of(poses.keypoints, config.labeling.scheme)
-    shown = poses.points[max(frame - TRAIL_FRAMES, 0) : frame + 1]
+    shown = poses.points[max(FRAME - TRAIL_FRAMES, 0) : FRAME + 1]
     view = View.of(shown[-2:], heading_deg=HEADING_DEG, elevation_deg=24)
-    scene = draw_scene(poses.points[frame], skeleton, view, SCENE, trails=shown)
+    scene = draw_scene(poses.points[FRAME], skeleton, view, SCENE, trails=shown)
     left = _stacked([_beside(tiles[:2]), _beside(tiles[2:4])])
     top = _beside([left, scene])
-    names, values = read_numbers(folder / "angles" / f"{trial}.csv")
-    true = read_poses_3d(demo / TRUTH / session / f"{trial}.csv")
+    names, values = read_numbers(folder / "angles" / f"{TRIAL}.csv")
+    true = read_poses_3d(demo / TRUTH / SESSION / f"{TRIAL}.csv")
     expected = compute_angles(
         {name: true.points[:, column] for column, name in enumerate(true.keypoints)},
         {name: config.angles[name] for name in PLOTTED},
     )
     curves = {name: np.stack([expected[name], values[:, names.index(name)]]) for name in PLOTTED}
     colours = [skeleton.point_colours[poses.keypoints.index(name)] for name in PLOTTED]
-    return _stacked([top, _plot(curves, colours, frame, (top.shape[1], PLOT_HEIGHT))])
+    return _stacked([top, _plot(curves, colours, FRAME, (top.shape[1], PLOT_HEIGHT))])
 
 
 def _tile(video: Path, tracked: Path, config: Config, frame: int) -> Picture:

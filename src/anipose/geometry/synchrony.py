@@ -23,6 +23,8 @@ LARGEST_ERROR = 4.0
 # Offsets are believed if they lower the error by this share, and by this many pixels.
 LEAST_GAIN, LEAST_GAIN_PX = 0.15, 0.1
 MAX_ROUNDS = 20
+# Frames; cameras that are farther out of step were not started together.
+LARGEST = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +49,14 @@ class Synchrony:
         return bool(gain > max(LEAST_GAIN * self.error_px, LEAST_GAIN_PX) and self.offsets.any())
 
 
-def find_offsets(
-    cameras: Cameras, pixels: Float[Array, "camera frame keypoint 2"], *, largest: int = 30
-) -> Synchrony:
-    """The frame offsets, from -largest to largest, with the least distance from epipolar lines.
+def find_offsets(cameras: Cameras, pixels: Float[Array, "camera frame keypoint 2"]) -> Synchrony:
+    """The frame offsets, from -LARGEST to LARGEST, with the least distance from epipolar lines.
 
     Args:
         pixels: NaN where a camera does not see the point.
     """
     n_cameras, n_frames = pixels.shape[:2]
-    largest = min(largest, (n_frames - 1) // 2)
+    largest = min(LARGEST, (n_frames - 1) // 2)
     rays = cameras.undistort(pixels)
     errors = np.zeros((n_cameras, n_cameras, 4 * largest + 1))
     for one, two in combinations(range(n_cameras), 2):

@@ -120,35 +120,13 @@ def align_rigid(
     References:
         Kabsch, A solution for the best rotation to relate two sets of vectors, Acta Cryst. A32 (1976).
     """
-    _, rotation, translation = _align(source, target, with_scale=False)
-    return rotation, translation
-
-
-def align_similarity(
-    source: Float[Array, "point 3"], target: Float[Array, "point 3"]
-) -> tuple[float, Float[Array, "3 3"], Float[Array, "3"]]:
-    """Scale, rotation and translation with the least sum of ``|s R source + t - target|^2``.
-
-    As `align_rigid`, with a free scale: for two calibrations with different units.
-
-    References:
-        Umeyama, Least-squares estimation of transformation parameters between two point patterns,
-        IEEE PAMI 13 (1991).
-    """
-    return _align(source, target, with_scale=True)
-
-
-def _align(
-    source: Float[Array, "point 3"], target: Float[Array, "point 3"], *, with_scale: bool
-) -> tuple[float, Float[Array, "3 3"], Float[Array, "3"]]:
     known = np.isfinite(source).all(axis=-1) & np.isfinite(target).all(axis=-1)
     if known.sum() < 3:
         raise ValueError(f"alignment needs three points that both sets have, there are {known.sum()}")
     source, target = source[known], target[known]
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     covariance = (target - target_mean).T @ (source - source_mean)
-    left, singular, right = np.linalg.svd(covariance)
+    left, _, right = np.linalg.svd(covariance)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
     rotation = (left * signs) @ right
-    scale = float((singular * signs).sum() / ((source - source_mean) ** 2).sum()) if with_scale else 1.0
-    return scale, rotation, target_mean - scale * (rotation @ source_mean)
+    return rotation, target_mean - rotation @ source_mean

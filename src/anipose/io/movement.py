@@ -45,21 +45,6 @@ def companion_possible() -> bool:
     return find_spec("xarray") is not None and find_spec("netCDF4") is not None
 
 
-def write_companion(
-    path: Path,
-    poses: Poses3D,
-    *,
-    fps: float | None,
-    unit: str,
-    cameras: Sequence[str],
-    cameras_used: NDArray[np.bool_],
-    covariances: NDArray[np.float64] | None = None,
-) -> None:
-    """As `write_animals_companion`, of one animal without a name."""
-    animal = Described3D(poses, cameras_used, covariances)
-    write_animals_companion(path, {UNNAMED: animal}, fps=fps, unit=unit, cameras=cameras)
-
-
 def write_animals_companion(
     path: Path,
     animals: Mapping[str, Described3D],

@@ -23,20 +23,18 @@ from anipose.io.files import atomic_path
 from anipose.io.number_csv import NumberTable, formatted, read_tables, write_tables
 from anipose.io.pandas_table import TableWriter
 from anipose.io.poses_2d import read_animals_2d
-from anipose.poses import UNNAMED, with_animal
+from anipose.poses import with_animal
 
 Angles = Mapping[str, NDArray[np.float64]]
 
 _FRAME_NUMBER = "fnum"
 
 
-def write_angles(path: Path, angles: Angles, frame_numbers: NDArray[np.int64]) -> None:
-    """Write angles (frame,) in degrees, one column each, and fnum."""
-    write_animal_angles(path, {UNNAMED: angles}, frame_numbers)
-
-
 def write_animal_angles(path: Path, animals: Mapping[str, Angles], frame_numbers: NDArray[np.int64]) -> None:
-    """Write the angles of every animal, side by side below a row with the names of the animals."""
+    """Write the angles (frame,) of every animal in degrees, a column each, and fnum.
+
+    Several animals are side by side, below a row with their names.
+    """
     tables = {
         animal: NumberTable(
             names=[*angles, _FRAME_NUMBER],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from anipose.config import Camera
-from anipose.io.poses_2d import read_animal_candidates_2d, read_candidates_2d, read_poses_2d
+from anipose.io.poses_2d import read_animal_candidates_2d, read_poses_2d
 from anipose.poses import Poses2D
 
 
@@ -21,23 +21,10 @@ def read_views(paths: Mapping[str, Path], cameras: Mapping[str, Camera]) -> dict
     }
 
 
-def read_candidates(
-    paths: Mapping[str, Path], cameras: Mapping[str, Camera]
-) -> dict[str, tuple[Poses2D, ...]]:
-    """As `read_views`, with all the candidates of the tracker: the first, the second, ... of each camera."""
-    return {
-        name: tuple(
-            poses.shifted(cameras[name].corner).advanced(cameras[name].frame_offset)
-            for poses in read_candidates_2d(path).each
-        )
-        for name, path in paths.items()
-    }
-
-
 def read_animal_views(
     paths: Mapping[str, Path], cameras: Mapping[str, Camera]
 ) -> dict[str, dict[str, tuple[Poses2D, ...]]]:
-    """As `read_candidates`, of every animal in each view."""
+    """As `read_views`, of every animal, with all the candidates of the tracker: the first, second, ... ."""
     return {
         name: {
             animal: tuple(
