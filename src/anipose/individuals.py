@@ -16,7 +16,7 @@ from anipose.geometry.identities import match_identities, nearest_animals
 from anipose.geometry.keypoints import require_keypoints
 from anipose.geometry.view_matching import gathered
 from anipose.io.deeplabcut import UNIQUE_BODYPARTS
-from anipose.poses import UNNAMED, Frame3D, MultiviewPoses, Poses2D, Poses3D
+from anipose.poses import UNNAMED, Frame3D, MultiviewPoses, Poses2D, Poses3D, best_candidate
 from anipose.reconstruction import Reconstruction, consistent, reconstruct
 
 Array = NDArray[np.float64]
@@ -30,8 +30,9 @@ def animals_in_views(
     """The points of each animal in all views.
 
     Of one animal the views agree on the candidate of each keypoint. Of several, the identities in the views
-    are matched by their points; the names are those of the first camera that has several. What DeepLabCut
-    calls unique body parts is one "animal" more, that nobody can be confused with.
+    are matched by their points, of each keypoint the candidate with the highest score; the names are those
+    of the first camera that has several. What DeepLabCut calls unique body parts is one "animal" more, that
+    nobody can be confused with.
 
     Args:
         cameras: those of the views, in their order.
@@ -43,7 +44,7 @@ def animals_in_views(
         return {UNNAMED: consistent(cameras, only, table)}
     unique = {camera: animals.get(UNIQUE_BODYPARTS) for camera, animals in views.items()}
     confused = {
-        camera: {name: found[0] for name, found in animals.items() if name != UNIQUE_BODYPARTS}
+        camera: {name: _best(found) for name, found in animals.items() if name != UNIQUE_BODYPARTS}
         for camera, animals in views.items()
     }
     result = _matched(cameras, confused, table)
@@ -112,7 +113,7 @@ def seen_again(
         return animals_in_views(cameras, views, table)
     named = {
         camera.name: by_projection(
-            {name: found[0] for name, found in views[camera.name].items()},
+            {name: _best(found) for name, found in views[camera.name].items()},
             poses,
             camera,
             threshold_px=table.reproj_error_threshold,
@@ -249,6 +250,17 @@ def _rank(name: str, views: Mapping[str, Mapping[str, Poses2D]]) -> int:
     """Animals are in the order in which the files name them."""
     order = list(dict.fromkeys(animal for view in views.values() for animal in view))
     return order.index(name) if name in order else len(order)
+
+
+def _best(candidates: Sequence[Poses2D]) -> Poses2D:
+    """The candidate with the highest score of each keypoint."""
+    if len(candidates) == 1:
+        return candidates[0]
+    points, scores = best_candidate(
+        np.stack([one.points for one in candidates], axis=2),
+        np.stack([one.scores for one in candidates], axis=2),
+    )
+    return replace(candidates[0], points=points, scores=scores)
 
 
 def _nothing(keypoints: tuple[str, ...]) -> Poses2D:
