@@ -31,6 +31,8 @@ N_WALKS, MIDDLE = 20, 30
 # From the middle of the arena, mm, along its floor: half of how far two animals are apart.
 APART = np.array([0.0, 30.0, 0.0])
 LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS, LIGHTNING_POSE_EPOCHS = 40, 60, 80, 60
+# Of networks that see each of two animals in a picture.
+SLEAP_EPOCHS_OF_TWO = 30
 SCORE_THRESHOLD = 0.3
 
 
@@ -69,8 +71,13 @@ def lightning_pose_network(temporary: Path) -> Path:
     return trained("lightning-pose", LIGHTNING_POSE, temporary, _render(temporary, LIGHTNING_POSE_EPOCHS))
 
 
-def sleap_networks_for_two(temporary: Path) -> Path:
-    """Networks of SLEAP for two animals in a picture: one finds them, one their points."""
+def sleap_networks_for_two(temporary: Path, for_one: Path) -> Path:
+    """Networks of SLEAP for two animals in a picture: one finds them, one their points.
+
+    Args:
+        temporary: a folder.
+        for_one: the network for one animal.
+    """
     images: dict[str, list[list[list[float]]]] = {}
     for number in range(N_WALKS):
         rng = np.random.default_rng([2027, number])
@@ -79,7 +86,8 @@ def sleap_networks_for_two(temporary: Path) -> Path:
             name = f"img{len(images):04d}.png"
             cv2.imwrite(str(temporary / name), next(film_two(camera, pair, rng, range(MIDDLE, MIDDLE + 1))))
             images[name] = [camera.project(one.keypoints[MIDDLE]).round(3).tolist() for one in pair]
-    labels = {"epochs": SLEAP_EPOCHS, "keypoints": KEYPOINTS, "images": images, "several": True}
+    labels = {"epochs": SLEAP_EPOCHS_OF_TWO, "keypoints": KEYPOINTS, "images": images, "several": True}
+    labels["start"] = str(for_one / "best.ckpt")
     return trained("sleap-two", SLEAP, temporary, json.dumps(labels))
 
 

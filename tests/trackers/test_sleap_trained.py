@@ -30,8 +30,12 @@ pytestmark = pytest.mark.slow
 N_FRAMES = 40
 
 
-def test_from_videos_to_3d(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    network = sleap_network(tmp_path_factory.mktemp("frames"))
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sleap_network(tmp_path_factory.mktemp("frames"))
+
+
+def test_from_videos_to_3d(network: Path, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(config_of(SLEAP, network))
     rig, animal = film_walk(tmp_path / "lizard", N_FRAMES)
 
@@ -48,9 +52,11 @@ def test_from_videos_to_3d(tmp_path: Path, tmp_path_factory: pytest.TempPathFact
     assert np.isfinite(error).mean() > 0.8
 
 
-def test_two_animals_from_videos_to_3d(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_animals_from_videos_to_3d(
+    network: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """SLEAP follows them in each view, the views are matched, and each has its 3D poses."""
-    networks = sleap_networks_for_two(tmp_path_factory.mktemp("frames"))
+    networks = sleap_networks_for_two(tmp_path_factory.mktemp("frames"), network)
     config = config_of(SLEAP, networks).replace("[tracker]", "[tracker]\nanimals = 2")
     (tmp_path / "config.toml").write_text(config)
     rig, pair = film_walk_of_two(tmp_path / "lizards", N_FRAMES)

@@ -1,9 +1,9 @@
 """Train tiny networks from scratch, in SLEAP's own environment: `train_sleap.py FOLDER WORKERS`.
 
-FOLDER has the images and `labels.json`, as for `train_deeplabcut.py`; or with "several": true, and a list of
-animals instead of one for each image. Made in it is `project`: the folder of the network; with several
-animals, that of two, one to find the animals and one for their points. WORKERS is the folder of
-`torch_programs.py`.
+FOLDER has the images and `labels.json`, as for `train_deeplabcut.py`; or with "several": true, for each image
+a list of animals, and "start", the weights of the network for one. Made in it is `project`: the folder of the
+network; with several animals, that of two, one to find the animals and one for their points. WORKERS is the
+folder of `torch_programs.py`.
 """
 
 import importlib
@@ -28,14 +28,44 @@ def main(folder: Path) -> None:
     importlib.import_module("torch_programs").declare_torchvision_operators()
     labels = json.loads((folder / "labels.json").read_text())
     write_labels(folder, labels)
-    epochs, n_steps = labels["epochs"], len(labels["images"]) // BATCH
-    if labels.get("several"):
-        train(folder, "project/centroid", "centroid", epochs // 2, n_steps=n_steps, sigma=3.0)
-        train_in_two_steps(
-            folder, "project/instance", "centered_instance", epochs, n_steps=2 * n_steps, crop_size=CROP_PX
-        )
-    else:
-        train_in_two_steps(folder, "project", "single_instance", epochs, n_steps=n_steps)
+    n_steps = len(labels["images"]) // BATCH
+    make = train_for_two if labels.get("several") else train_for_one
+    make(folder, labels, n_steps=n_steps)
+
+
+def train_for_one(folder: Path, labels: dict[str, Any], *, n_steps: int) -> None:
+    """Wide peaks are found from far away; narrow ones then say exactly where."""
+    head, epochs = "single_instance", labels["epochs"]
+    train(folder, "wide", head, epochs, n_steps=n_steps, sigma=5.0, learning_rate=3e-3)
+    start = str(folder / "wide" / "best.ckpt")
+    train(
+        folder,
+        "project",
+        head,
+        epochs // 4,
+        n_steps=n_steps,
+        sigma=2.0,
+        learning_rate=3e-3,
+        pretrained_backbone_weights=start,
+        pretrained_head_weights=start,
+    )
+
+
+def train_for_two(folder: Path, labels: dict[str, Any], *, n_steps: int) -> None:
+    """The points of each begin with what the network for one animal has learned of them."""
+    epochs = labels["epochs"]
+    train(folder, "project/centroid", "centroid", epochs, n_steps=n_steps, sigma=3.0, learning_rate=3e-3)
+    train(
+        folder,
+        "project/instance",
+        "centered_instance",
+        epochs // 2,
+        n_steps=2 * n_steps,
+        sigma=2.0,
+        learning_rate=1e-3,
+        crop_size=CROP_PX,
+        pretrained_backbone_weights=labels["start"],
+    )
 
 
 def write_labels(folder: Path, labels: dict[str, Any]) -> None:
@@ -54,22 +84,8 @@ def write_labels(folder: Path, labels: dict[str, Any]) -> None:
     sleap_io.Labels(frames).save(str(folder / "labels.slp"))
 
 
-def train_in_two_steps(folder: Path, name: str, head: str, epochs: int, **options: Any) -> None:
-    """Wide peaks are found from far away; narrow ones then say exactly where."""
-    train(folder, "wide", head, epochs, sigma=5.0, **options)
-    train(folder, name, head, epochs // 4, sigma=2.0, start=folder / "wide" / "best.ckpt", **options)
-
-
 def train(
-    folder: Path,
-    name: str,
-    head: str,
-    epochs: int,
-    *,
-    n_steps: int,
-    sigma: float,
-    start: Path | None = None,
-    **options: Any,
+    folder: Path, name: str, head: str, epochs: int, *, n_steps: int, sigma: float, **options: Any
 ) -> None:
     from sleap_nn.train import train
 
@@ -94,15 +110,12 @@ def train(
         max_epochs=epochs,
         train_steps_per_epoch=n_steps,
         min_train_steps_per_epoch=1,
-        learning_rate=3e-3,
         trainer_accelerator="cpu",
         trainer_num_devices=1,
         enable_progress_bar=False,
         save_ckpt=True,
         ckpt_dir=str(folder),
         run_name=name,
-        pretrained_backbone_weights=start and str(start),
-        pretrained_head_weights=start and str(start),
         **options,
     )
 

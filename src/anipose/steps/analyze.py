@@ -163,7 +163,6 @@ def _check_length(result: Path, video: Path, expected: int) -> None:
     if found != expected:
         raise PoseError(
             f"the tracker found poses for {found} frames, but {video} has {expected}. Without one pose per "
-            f"frame the "
-            "cameras would be out of step. If the video is damaged or of variable frame rate, convert it "
-            "(ffmpeg -i old.mp4 -c:v libx264 -vsync cfr new.mp4) and track it again"
+            "frame the cameras would be out of step. If the video is damaged or of variable frame rate, move "
+            "it to videos-original, run anipose convert-videos, and track it again"
         )
