@@ -9,11 +9,15 @@ from anipose.geometry.animal_calibration import calibrate_with_animal, turn_deg
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.point_choice import Tracked
 from anipose.geometry.transforms import rotation_matrix
+from anipose.geometry.triangulation import triangulate_robust
 from anipose.io.calibration import read_calibration
 from anipose.io.poses_2d import read_poses_2d
 from anipose.poses import MultiviewPoses
 
 pytestmark = pytest.mark.slow
+
+# What the mouse's tracker is further off than this is something else.
+GROSS_PX = 25.0
 
 
 def turned(cameras: Cameras, name: str, degrees: float) -> Cameras:
@@ -52,6 +56,30 @@ def mouse(shared_data: Path) -> tuple[Cameras, Tracked]:
     return cameras, Tracked(seen.points, seen.scores, seen.keypoints)
 
 
+def turn_allowed_deg(cameras: Cameras, name: str, tracked: Tracked) -> float:
+    """How well the points tell a camera's turn if all else is known: standard deviation of its three parts.
+
+    What a tracker takes for a keypoint is off alike in all frames, so each keypoint is one measurement:
+    least squares with clusters (Liang & Zeger, Biometrika 73, 1986).
+    """
+    number = cameras.names.index(name)
+    camera = cameras.cameras[number]
+    others = cameras.subset([other for other in cameras.names if other != name])
+    points, _ = triangulate_robust(others, np.delete(tracked.pixels, number, axis=0), threshold_px=GROSS_PX)
+    pixels, by_point = camera.project_with_jacobian(points)
+    in_camera = points @ camera.rotation_matrix.T + camera.translation
+    by_turn = np.cross(in_camera[..., None, :], by_point @ camera.rotation_matrix.T)
+    errors = pixels - tracked.pixels[number]
+    good = np.linalg.norm(errors, axis=-1) < GROSS_PX
+    errors, by_turn = np.where(good[..., None], errors, 0), np.where(good[..., None, None], by_turn, 0)
+    inverse = np.linalg.inv(np.einsum("fkij,fkil->jl", by_turn, by_turn))
+    errors -= by_turn @ (inverse @ np.einsum("fkij,fki->j", by_turn, errors))
+    of_keypoints = np.einsum("fkij,fki->kj", by_turn, errors)[good.any(axis=0)]
+    n = len(of_keypoints)
+    spread = inverse @ of_keypoints.T @ of_keypoints @ inverse * n / (n - 1)
+    return float(np.rad2deg(np.sqrt(np.trace(spread))))
+
+
 @pytest.mark.parametrize("name", ["Cam-A", "Cam-B", "Cam-C"])
 def test_fly_is_reprojected_as_well_as_before_the_turn(shared_data: Path, name: str) -> None:
     """0.5 degrees are 66 to 252 px at focal lengths of 20 000 px and more.
@@ -66,12 +94,17 @@ def test_fly_is_reprojected_as_well_as_before_the_turn(shared_data: Path, name: 
 
 @pytest.mark.parametrize("name", ["mid", "top"])
 def test_mouse_tells_the_camera_that_was_turned(shared_data: Path, name: str) -> None:
-    """The tracker is 6 px wrong, as a median, and often alike in all frames: 0.5 degrees."""
+    """Better than the points alone allow if all else were known, which is more than a degree.
+
+    The tracker is 6 px wrong, and alike in all frames, so half a degree cannot be told.
+    """
     cameras, tracked = mouse(shared_data)
     found = calibrate_with_animal(turned(cameras, name, 2.0), tracked)
     assert found.error_after < 3.75 < found.error_before  # with the calibration as it was
     left = {old.name: turn_deg(old, new) for old, new in zip(cameras, found.cameras, strict=True)}
-    assert left[name] < 0.8
+    allowed = turn_allowed_deg(cameras, name, tracked)
+    assert left[name] < allowed
+    assert 1.0 < allowed < 1.8
     assert all(turn < 0.5 for other, turn in left.items() if other != name)
     assert max(found.turned_deg, key=lambda camera: found.turned_deg[camera]) == name
 
