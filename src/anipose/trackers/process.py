@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,7 +72,8 @@ class TrackerProcess:
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
-                    stream.close()
+                    with suppress(OSError):  # it may have ended before it read what is still to be written
+                        stream.close()
         if self._log is not None:
             self._log.close()
         self._process = self._log = None
