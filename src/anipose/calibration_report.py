@@ -53,22 +53,18 @@ def calibrate_and_report(
     Raises:
         CalibrationError: there is no calibration; the report says so, too.
     """
-
-    fixes: list[tuple[str, str]] = []
-
-    def read(path: Path) -> BoardDetections:
-        found = read_detections(path)
-        if found.advice:
-            fixes.append((path.name.removeprefix("detections.").removesuffix(".csv"), found.advice))
-        return without(found, rejected.get(path.name, ()))
-
     board = configured_board(table)
+    wanted, advice = _read(
+        [path for views in detections.values() for path in views.values()]
+        + [path for paths in lens_detections.values() for path in paths],
+        rejected,
+    )
     recordings = {
-        name: {camera: read(path) for camera, path in views.items()} for name, views in detections.items()
+        name: {camera: wanted[path] for camera, path in views.items()} for name, views in detections.items()
     }
     seen = joined([*recordings.values()])
     apart = {
-        camera: joined([{camera: read(path)} for path in paths])[camera]
+        camera: joined([{camera: wanted[path]} for path in paths])[camera]
         for camera, paths in lens_detections.items()
         if camera in seen
     }
@@ -78,15 +74,12 @@ def calibrate_and_report(
             seen, board.points, lenses=lenses, symmetries=board.symmetries, neighbours=board.neighbours
         )
     except CalibrationError as error:
-        advice = by_advice(fixes)
         if table.board_type == "checkerboard" and len(seen) > 1:
             advice.append(MIRRORED_CHECKERBOARD)
         message = "\n".join([str(error), *advice])
-        found = figures_of_failure(seen, message)
-        write_text(figures, _json(found))
-        write_text(page, calibration_page(found))
+        _write_report(figures_of_failure(seen, message), figures, page)
         raise CalibrationError(f"{message}\nThe report is in {page}") from None
-    warnings = [*_left_out(result), *result.doubts, *by_advice(fixes)]
+    warnings = [*_left_out(result), *result.doubts, *advice]
     if table.world == "board":
         result = world_of_board(result, table.world_frame)
         if table.world_frame not in result.frames:
@@ -98,11 +91,28 @@ def calibrate_and_report(
         warnings.append(warning)
     for warning in warnings:
         log.warning("%s", warning)
-    found = figures_of(result, seen, board, table.units, starts=starts(recordings), warnings=warnings)
     metadata = {**result.cameras.metadata, "units": table.units}
     write_calibration(calibration, replace(result.cameras, metadata=metadata))
     write_calibration_uncertainty(uncertainty, result.uncertainty)
-    write_text(figures, _json(found))
+    found = figures_of(result, seen, board, table.units, starts=starts(recordings), warnings=warnings)
+    _write_report(found, figures, page)
+
+
+def _read(
+    paths: Sequence[Path], rejected: Mapping[str, tuple[int, ...]]
+) -> tuple[dict[Path, BoardDetections], list[str]]:
+    """Detections without the boards that the user rejected, and what to change where hardly any was found."""
+    found = {path: read_detections(path) for path in paths}
+    fixes = [
+        (path.name.removeprefix("detections.").removesuffix(".csv"), one.advice)
+        for path, one in found.items()
+        if one.advice
+    ]
+    return {path: without(one, rejected.get(path.name, ())) for path, one in found.items()}, by_advice(fixes)
+
+
+def _write_report(found: Mapping[str, Any], figures: Path, page: Path) -> None:
+    write_text(figures, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write_text(page, calibration_page(found))
 
 
@@ -132,10 +142,6 @@ def _left_out(result: CalibrationResult) -> list[str]:
         "together, for some seconds; the other cameras are calibrated"
         for name, why in result.left_out.items()
     ]
-
-
-def _json(figures: Mapping[str, Any]) -> str:
-    return json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
 
 
 def summary(figures: Path) -> str:

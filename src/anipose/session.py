@@ -90,11 +90,6 @@ class View:
         return self.session.path("videos_raw_mp4") / f"{self.stem}.mp4"
 
     @property
-    def offset_px(self) -> tuple[float, float]:
-        """Where the top-left corner of this video is on the sensor that was calibrated."""
-        return self.settings.corner
-
-    @property
     def place(self) -> str:
         """What [[tracker.rules]] know the video by: its path, without the folder that all videos are in."""
         return "/".join((*self.session.parts, self.video.name if self.video else self.stem))
@@ -117,6 +112,11 @@ class View:
         """What the config says about this camera."""
         return self.session.config.cameras.get(self.camera or "", Camera())
 
+    @property
+    def recording(self) -> Camera:
+        """Of these, where its points are on the sensor that was calibrated, and when."""
+        return self.settings.only("offset", "size", "frame_offset")
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -125,6 +125,11 @@ class Trial:
     session: "Session"
     name: str
     views: Mapping[str, View]
+
+    @property
+    def recordings(self) -> dict[str, Camera]:
+        """By camera, where its points are on the sensor that was calibrated, and when."""
+        return {camera: view.recording for camera, view in self.views.items()}
 
     @property
     def poses_3d_raw(self) -> Path:

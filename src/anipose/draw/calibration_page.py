@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from anipose.draw.page import GREEN, OCHRE, RED, page, table
+
 CELL_PX = 14
 # Length of an arrow of the residual field for a residual of one pixel.
 ARROW_PX = 30
-COLOURS = {"good": "#1a7f37", "usable": "#9a6700", "failed": "#cf222e"}
+COLOURS = {"good": GREEN, "usable": OCHRE, "failed": RED}
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
-h1 { margin-bottom: 0 } h2 { margin-top: 2em; border-bottom: 1px solid #d1d9e0 }
-table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .25em .8em; text-align: right }
-th { border-bottom: 1px solid #59636e } td:first-child, th:first-child { text-align: left }
-.verdict { border-left: .4em solid; padding: .5em 1em; background: #f6f8fa } .verdict p { margin: .3em 0 }
 .row { display: flex; flex-wrap: wrap; gap: 1.5em } figure { margin: 0 } figcaption { color: #59636e }
 svg { background: #fff } #scene { border: 1px solid #d1d9e0; cursor: grab; width: 100%; height: 34em }
 """
@@ -46,11 +43,7 @@ svg.onpointermove = e => {
 
 def calibration_page(figures: Mapping[str, Any]) -> str:
     """The page of a report; see `anipose.calibration_figures`."""
-    words = "".join(f"<p>{html.escape(line)}</p>" for line in figures["words"])
-    colour = COLOURS[figures["verdict"]]
-    parts = [
-        "<h1>Calibration</h1>",
-        f'<div class="verdict" style="border-color: {colour}">{words}</div>',
+    sections = [
         _cameras(figures["cameras"]),
         _distances(figures.get("board_distances", {}), figures.get("units", "")),
         _board(figures.get("board_shape", {}), figures.get("units", "")),
@@ -60,16 +53,7 @@ def calibration_page(figures: Mapping[str, Any]) -> str:
         _parameters(figures["cameras"], figures.get("units", "")),
         _worst(figures.get("worst_views", ())),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Calibration</title>'
-        f"<style>{STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in head) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return "<table>" + "\n".join(lines) + "</table>"
+    return page("Calibration", figures["words"], COLOURS[figures["verdict"]], sections, style=STYLE)
 
 
 def _both(figure: Mapping[str, float] | None) -> list[str]:
@@ -94,7 +78,7 @@ def _cameras(cameras: Mapping[str, Any]) -> str:
                 f"{100 * camera['coverage']:.0f} %",
             ]
         )
-    return "<h2>Cameras</h2>" + _table(head, rows)
+    return "<h2>Cameras</h2>" + table(head, rows)
 
 
 def _distances(distances: Mapping[str, Any], units: str) -> str:
@@ -125,7 +109,7 @@ def _distances(distances: Mapping[str, Any], units: str) -> str:
     ]
     return (
         f"<h2>Distances on the board</h2><p>Between neighbouring corners, in truth {distances['true']:g} "
-        f"{html.escape(units)}, as they are triangulated without knowing the board.</p>" + _table(head, rows)
+        f"{html.escape(units)}, as they are triangulated without knowing the board.</p>" + table(head, rows)
     )
 
 
@@ -152,7 +136,7 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     return (
         "<h2>Pairs of cameras</h2><p>Above the diagonal: frames in which both see the board. Below: error, "
         "in px, "
-        "of corners triangulated from the two alone.</p>" + _table(["", *names], rows)
+        "of corners triangulated from the two alone.</p>" + table(["", *names], rows)
     )
 
 
@@ -224,7 +208,7 @@ def _parameters(cameras: Mapping[str, Any], units: str) -> str:
     ]
     return (
         "<h2>Parameters</h2><p>With their standard deviations, as the noise of the corners explains them.</p>"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -238,7 +222,7 @@ def _worst(views: Sequence[Mapping[str, Any]]) -> str:
     return (
         "<h2>Worst views</h2><p>With the largest errors; frames are counted from 0. To leave out boards that "
         "were detected wrongly, set manually_verify = true under [manual_verification] and delete their "
-        "pictures.</p>" + _table(["camera", "recording", "frame", "corners", "error px: median"], rows)
+        "pictures.</p>" + table(["camera", "recording", "frame", "corners", "error px: median"], rows)
     )
 
 
@@ -261,7 +245,7 @@ def _scene(scene: Mapping[str, Any] | None) -> str:
         colours += ["#0969da"] * 5
     for board in scene["boards"]:
         lines.append([*board, board[0]])
-        colours.append("#1a7f37")
+        colours.append(GREEN)
     points = np.array([point for line in lines for point in line])
     middle = (points.min(0) + points.max(0)) / 2
     scale = max(float(np.linalg.norm(points - middle, axis=1).max()), 1e-9)

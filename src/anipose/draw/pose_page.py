@@ -4,26 +4,20 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
+from anipose.draw.page import GREEN, OCHRE, page, table
+
 CELL_PX, NAME_PX = 46, 150
-COLOURS = {"good": "#1a7f37", "doubtful": "#9a6700"}
+COLOURS = {"good": GREEN, "doubtful": OCHRE}
 # Errors of this many pixels and more are drawn in the darkest colour.
 DARK_PX = 10.0
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
-h1 { margin-bottom: 0 } h2 { margin-top: 2em; border-bottom: 1px solid #d1d9e0 }
-table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .25em .8em; text-align: right }
-th { border-bottom: 1px solid #59636e } td:first-child, th:first-child { text-align: left }
-.verdict { border-left: .4em solid; padding: .5em 1em; background: #f6f8fa } .verdict p { margin: .3em 0 }
 svg text { font: 12px system-ui, sans-serif }
 """
 
 
 def pose_page(figures: Mapping[str, Any]) -> str:
     """The page of a report; see `anipose.pose_figures`."""
-    words = "".join(f"<p>{html.escape(line)}</p>" for line in figures["words"])
-    parts = [
-        "<h1>3D poses</h1>",
-        f'<div class="verdict" style="border-color: {COLOURS[figures["verdict"]]}">{words}</div>',
+    sections = [
         _numbers_of_cameras(figures["share_by_number_of_cameras"]),
         _errors(figures["cameras"], list(figures["keypoints"])),
         _cameras(figures["cameras"]),
@@ -32,15 +26,12 @@ def pose_page(figures: Mapping[str, Any]) -> str:
         _swaps(figures["swaps"]),
         f"<p>Trials: {html.escape(', '.join(figures['trials']))}</p>",
     ]
-    head = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>3D poses</title><style>{STYLE}</style>'
-    )
-    return head + "\n".join(parts) + "</html>\n"
+    return page("3D poses", figures["words"], COLOURS[figures["verdict"]], sections, style=STYLE)
 
 
 def _numbers_of_cameras(shares: Mapping[str, float]) -> str:
     bars = [
-        f'<text x="0" y="{22 * i + 15}">{number} cameras</text>'
+        f'<text x="0" y="{22 * i + 15}">{number} camera{"s" * (number != "1")}</text>'
         f'<rect x="90" y="{22 * i + 3}" width="{400 * share:.1f}" height="16" fill="#0969da"/>'
         f'<text x="{95 + 400 * share:.1f}" y="{22 * i + 15}">{share:.1%}</text>'
         for i, (number, share) in enumerate(shares.items())
@@ -75,15 +66,13 @@ def _errors(cameras: Mapping[str, Any], keypoints: list[str]) -> str:
 def _table(title: str, head: list[str], rows: list[list[Any]]) -> str:
     if not rows:
         return ""
-    top = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
-    return f"<h2>{html.escape(title)}</h2><table><tr>{top}</tr>{body}</table>"
+    return f"<h2>{html.escape(title)}</h2>" + table(head, [[_cell(value) for value in row] for row in rows])
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else html.escape(str(value))
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _cameras(cameras: Mapping[str, Any]) -> str:

@@ -66,13 +66,7 @@ class CalibrateWithAnimal(Job):
                 calibration=calibration.file,
                 table=calibration.config.calibration.only("animal_calibration", "animal_lengths"),
                 triangulation=calibration.config.triangulation.only("score_threshold"),
-                cameras={
-                    key: {
-                        camera: view.settings.only("offset", "size", "frame_offset")
-                        for camera, view in trial.views.items()
-                    }
-                    for key, trial in trials.items()
-                },
+                cameras={key: trial.recordings for key, trial in trials.items()},
             )
 
     def run(self) -> None:

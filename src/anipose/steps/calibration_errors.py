@@ -82,10 +82,7 @@ class CalibrationErrorsOfPoses(Job):
                     calibration=session.calibration_file,
                     poses_2d={camera: view.poses_2d for camera, view in trial.views.items()},
                     table=trial.calibration_errors,
-                    cameras={
-                        camera: view.settings.only("offset", "size", "frame_offset")
-                        for camera, view in trial.views.items()
-                    },
+                    cameras=trial.recordings,
                     triangulation=session.config.triangulation.only("score_threshold"),
                 )
 

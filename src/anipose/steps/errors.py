@@ -61,9 +61,7 @@ class SummarizeErrors(Job):
                 poses_3d={key: trial.poses_3d_raw for key, trial in trials.items()},
                 calibrations={key: trial.session.calibration_file for key, trial in trials.items()},
                 table=project.summaries / "errors.csv",
-                cameras={
-                    key: view.settings.only("offset", "size", "frame_offset") for key, view in views.items()
-                },
+                cameras={key: view.recording for key, view in views.items()},
                 score_thresholds={
                     key: view.session.config.triangulation.score_threshold for key, view in views.items()
                 },
@@ -157,10 +155,7 @@ class TrackingErrors(Job):
                     key = "/".join((*session.parts, trial.name))
                     trials[key] = trial
                     labels |= {f"{key}/{camera}": path for camera, path in found.items()}
-                    cameras |= {
-                        f"{key}/{camera}": trial.views[camera].settings.only("offset", "size", "frame_offset")
-                        for camera in found
-                    }
+                    cameras |= {f"{key}/{camera}": trial.views[camera].recording for camera in found}
         if trials:
             yield cls(
                 labels=labels,

@@ -135,10 +135,7 @@ class LabelCombined(Job):
                     triangulation=session.config.triangulation.only("score_threshold", "axes"),
                     units=session.config.calibration.units,
                     filtered=session.config.filter.enabled,
-                    cameras={
-                        c: view.settings.only("offset", "size", "frame_offset")
-                        for c, view in trial.views.items()
-                    },
+                    cameras=trial.recordings,
                 )
 
     def run(self) -> None:

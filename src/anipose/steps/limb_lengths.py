@@ -65,9 +65,7 @@ class MeasureLimbs(Job):
                     lengths=session.limb_lengths,
                     triangulation=session.config.triangulation.only(*KEYS),
                     cameras={
-                        camera: view.settings.only("offset", "size", "frame_offset")
-                        for trial in trials
-                        for camera, view in trial.views.items()
+                        camera: view.recording for trial in trials for camera, view in trial.views.items()
                     },
                     units=session.config.calibration.units,
                 )

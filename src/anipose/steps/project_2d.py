@@ -35,7 +35,7 @@ class Project2D(Job):
                         poses_3d=trial.poses_3d,
                         projected=view.poses_2d_projected,
                         camera=camera,
-                        cameras=view.settings.only("offset", "size", "frame_offset"),
+                        cameras=view.recording,
                     )
 
     def run(self) -> None:

@@ -67,9 +67,7 @@ class Report3D(Job):
                     ),
                     labeling=session.config.labeling.only("scheme"),
                     cameras={
-                        camera: view.settings.only("offset", "size", "frame_offset")
-                        for trial in trials
-                        for camera, view in trial.views.items()
+                        camera: view.recording for trial in trials for camera, view in trial.views.items()
                     },
                     units=session.config.calibration.units,
                 )

@@ -78,10 +78,7 @@ class Triangulate(Job):
                     poses_3d=trial.poses_3d_raw,
                     companion=trial.poses_3d_raw.with_suffix(".nc") if with_companion else None,
                     triangulation=_narrowed(table),
-                    cameras={
-                        camera: view.settings.only("offset", "size", "frame_offset")
-                        for camera, view in trial.views.items()
-                    },
+                    cameras=trial.recordings,
                     units=session.config.calibration.units,
                     fps=session.config.fps,
                 )
