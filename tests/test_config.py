@@ -256,6 +256,8 @@ ANGLE = "should be a list of names: [a, b, c], or a form (flex, axis, cross-axis
         ("filter.enabled = 1", "should be true or false"),
         ("filter.medfilt = 12", "should be odd, so that the window has a middle: 11 or 13"),
         ("filter.medfilt = true", "should be an odd whole number, or 0 for off"),
+        ("filter.offset_threshold = 0", "should be a number above 0"),
+        ("filter.n_back = 1000", "should be a whole number from 1 to 100"),
         ("filter.type = []",
          'should be "medfilt", "viterbi", "autoencoder", "autoencoder_points", or a list of them'),
         ("filter.type = ['medfilt', 'medfilt']", 'names "medfilt" more than once'),

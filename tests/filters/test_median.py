@@ -229,6 +229,12 @@ def test_medians_inside_are_those_of_scipy(median, size: int) -> None:  # type: 
     np.testing.assert_array_equal(median(values, size)[inside], expected[inside])
 
 
+def test_window_longer_than_the_recording() -> None:
+    """Then it is the median of everything that is there, in every frame; and needs no more memory for that."""
+    values = np.random.default_rng(1).normal(size=(3000, 1))
+    assert (running_median(values, 10**9 + 1) == np.median(values)).all()
+
+
 def test_medians_at_the_ends() -> None:
     values = np.array([[5.0], [1.0], [3.0], [9.0], [NAN], [7.0]])
     assert running_median(values, 5).ravel().tolist() == [3, 4, 4, 5, 7, 8]

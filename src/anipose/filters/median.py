@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 LEAST_SHARE_GOOD_2D = 0.5
 LEAST_GOOD_2D = 5
 LARGEST_SHARE_MISSING_3D = 0.85
+# Windows are sorted some at a time, which bounds the memory.
+VALUES_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def running_median(values: Float[Array, "frame series"], size: int) -> Float[Arr
     >>> running_median(np.array([[1.0], [2.0], [np.nan], [40.0], [5.0]]), 3).ravel().tolist()
     [1.5, 1.5, 21.0, 22.5, 22.5]
     """
-    half = size // 2
+    half = min(size // 2, len(values))
     width = 2 * half + 1
     present = ~np.isnan(values)
     # Values up to each frame of each series, as if there were more frames at both ends, without values.
@@ -134,8 +136,10 @@ def running_median(values: Float[Array, "frame series"], size: int) -> Float[Arr
     # Most windows are whole, and SciPy's filter is several times as fast as sorting; but it knows no NaN.
     for column, series in enumerate(np.where(present, values, np.inf).T):
         median[:, column] = median_filter(series, width)
-    broken = count < width
-    median[broken] = median_of_finite(_windows(values, size)[broken], count[broken])
+    windows, broken = _windows(values, width), np.nonzero(count < width)
+    for start in range(0, len(broken[0]), VALUES_AT_ONCE // width + 1):
+        some = tuple(index[start : start + VALUES_AT_ONCE // width + 1] for index in broken)
+        median[some] = median_of_finite(windows[some], count[some])
     return median
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from pydantic import Field
 
 from anipose.config_types import (
@@ -18,7 +18,6 @@ from anipose.config_types import (
     Name,
     Number,
     OptionalFolder,
-    Pixels,
     Says,
     Score,
     Switch,
@@ -41,13 +40,13 @@ class Filter(Table):
     """Points with a lower score count as missing."""
     medfilt: Window = 13
     """Length of the running median of the medfilt filter. 0 or 1 switches it off."""
-    offset_threshold: Pixels = 25
+    offset_threshold: Annotated[Number, Gt(0), Unit("px")] = 25
     """A point this far from the running median is dropped; for viterbi, the typical jump between frames."""
     spline: Switch = True
     """Fill gaps with a cubic spline instead of straight lines."""
     max_gap: Frames | None = None
     """Longer gaps stay empty. When absent, gaps of any length are filled."""
-    n_back: Annotated[Integer, Ge(1), Unit("frames")] = 5
+    n_back: Annotated[Integer, Ge(1), Le(100), Unit("frames")] = 5
     """How many frames back the viterbi filter looks for candidates of a point."""
     autoencoder_path: OptionalFolder = None
     """The trained model of the autoencoder filter, relative to the experiment folder. When absent,
