@@ -230,7 +230,7 @@ def test_medians_inside_are_those_of_scipy(median, size: int) -> None:  # type: 
 
 
 def test_window_longer_than_the_recording() -> None:
-    """Then it is the median of everything that is there, in every frame; and needs no more memory for that."""
+    """Then it is the median of everything that is there, in every frame, and needs no more memory."""
     values = np.random.default_rng(1).normal(size=(3000, 1))
     assert (running_median(values, 10**9 + 1) == np.median(values)).all()
 
