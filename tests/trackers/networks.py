@@ -30,7 +30,7 @@ _HERE = Path(__file__).parent
 N_WALKS, MIDDLE = 20, 30
 # From the middle of the arena, mm, along its floor: half of how far two animals are apart.
 APART = np.array([0.0, 30.0, 0.0])
-LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS, LIGHTNING_POSE_EPOCHS = 40, 60, 80, 60
+LIZARD_EPOCHS, MOUSE_EPOCHS, SLEAP_EPOCHS, LIGHTNING_POSE_EPOCHS = 40, 60, 80, 100
 # Of networks that see each of two animals in a picture.
 SLEAP_EPOCHS_OF_TWO = 30
 SCORE_THRESHOLD = 0.3
