@@ -102,6 +102,24 @@ def test_names_exchanged_while_each_view_has_another_animal() -> None:
     assert share_right(exchanged, _matched(exchanged)) == 1.0
 
 
+@pytest.mark.parametrize("first", [120, 390, 450, 510])
+def test_animals_that_trackers_put_together_of_two(first: int) -> None:
+    """As DeepLabCut did it with two that passed each other: one view has halves of both for three frames.
+
+    Another has exchanged the names before, and has a keypoint of the other for longer; the third has that
+    in the last of the three frames, too. Such frames must not say which is which afterwards.
+    """
+    scene = make_scene(2, 3, n_keypoints=4, noise_px=1.0, outliers=0.0, out_of_view=0.0, confused=0.0)
+    pixels, animals = scene.pixels.copy(), scene.animals.copy()
+    exchanged, halved = slice(first - 3, first + 26), slice(first, first + 3)
+    pixels[0, exchanged], animals[0, exchanged] = pixels[0, exchanged, ::-1], animals[0, exchanged, ::-1]
+    pixels[0, exchanged, :, 3] = pixels[0, exchanged, ::-1, 3]
+    pixels[1, first + 2, :, 3] = pixels[1, first + 2, ::-1, 3]
+    pixels[2, halved, :, :2] = pixels[2, halved, ::-1, :2]
+    mixed = Scene(scene.cameras, scene.truth, pixels, animals)
+    assert share_right(mixed, _matched(mixed)) > 0.98
+
+
 @pytest.mark.parametrize(("n_cameras", "every"), [(2, 4), (4, 10)])
 def test_fast_animals(n_cameras: int, every: int) -> None:
     """At ten frames per second they move by half of their size from frame to frame."""

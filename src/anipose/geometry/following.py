@@ -140,11 +140,21 @@ class _LastSeen:
         names: Int[NDArray[np.int64], "camera animal"],
         frame: int,
     ) -> Self:
-        known = np.isfinite(places[..., 0])
+        """With what is seen now, but for what jumped: that is of another animal, or wrong.
+
+        Trackers put together animals of the keypoints of two where these meet; and then views do not fit.
+        """
+        distance = np.linalg.norm(places - self.places, axis=-1)
+        jumped = (distance > 1) & (frame - self.frames <= PATIENCE)
+        known = np.isfinite(places[..., 0]) & ~jumped
+        n_cameras, n_animals = names.shape
+        n_known, n_jumped = (
+            which.reshape(n_animals, 1 + n_cameras, -1).sum(axis=2)[:, 1:].T for which in (known, jumped)
+        )
         return type(self)(
             np.where(known[..., None], places, self.places),
             np.where(known, frame, self.frames),
-            np.where(names >= 0, names, self.names),
+            np.where((names >= 0) & (n_known >= n_jumped), names, self.names),
         )
 
     def cost_of_places(self, now: Float[Array, "group place 3"], frame: int) -> Float[Array, "animal group"]:
