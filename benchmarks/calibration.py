@@ -28,7 +28,9 @@ from anipose.errors import CalibrationError
 from anipose.geometry.board_errors import intrinsics_of
 from anipose.geometry.board_views import Seen
 from anipose.geometry.calibration import CalibrationResult, calibrate
+from anipose.geometry.calibration_start import LensSettings
 from anipose.geometry.cameras import Cameras
+from anipose.geometry.intrinsics import LensModel
 from anipose.geometry.transforms import rigid, rotation_matrix
 from anipose.io.video import image_files, probe, read_gray
 
@@ -46,6 +48,7 @@ DRAWS = 8
 POSES, LENSES = slice(0, 6), (6, 8, 9, 10, 11)  # fx, cx, cy, k1, k2
 # The peer is given up after so many CPU seconds.
 PATIENCE = {"speed": 300, "rig": 120}
+MODELS: tuple[LensModel, ...] = ("k1", "k1 k2", "k1 k2 p1 p2 k3")
 SHOWN = {"mouse-4cam": (CharucoBoard(8, 11, 24.0, 18.75, 4, 1000), False)}
 SHOWN |= {"charuco-4cam-room": (CharucoBoard(4, 5, 54.0, 40.5, 4, 1000), False)}
 SHOWN |= {"aruco-grid-1cam": (ArucoBoard(4, 5, 37.5, 5.0, 6, 1000), False)}
@@ -235,16 +238,14 @@ def look(folder: Path, board: Board) -> dict[str, Seen]:
 
 
 def real() -> None:
-    print("recording | cameras | frames | error px: median | held out | held-out distances off by %, bias %")
+    print(
+        "recording | cameras | frames | error px: median | held out | held-out distances off by %, bias % | "
+        "by noise alone, by noise and board"
+    )
+    recordings = {name: look(DATA / name, board) for name, (board, _) in SHOWN.items()}
     for name, (board, fisheye) in SHOWN.items():
-        result = calibrate(
-            look(DATA / name, board),
-            board.points,
-            fisheye=fisheye,
-            symmetries=board.symmetries,
-            neighbours=board.neighbours,
-        )
-        print(f"{name} | {_figures(result)}", flush=True)
+        lenses = dict.fromkeys(recordings[name], LensSettings(fisheye))
+        print(f"{name} | {_figures(_calibrated(recordings[name], board, lenses))}", flush=True)
     board = Checkerboard(9, 6, 1.0)
     pictures = [path for path in image_files(DATA / "checkerboard-images") if path.stem.startswith("cam_0")]
     found = [(i, *detect_in_video(board, read_gray(path))) for i, path in enumerate(pictures)]
@@ -255,6 +256,40 @@ def real() -> None:
         print(f"checkerboard-images, camera 0 | {_figures(result)}")
     except CalibrationError as error:
         print(f"checkerboard-images, camera 0 | {' '.join(str(error).split())}")
+    print(
+        "model of the lenses | in views held out: median px | how much worse than chosen, px^2, in its errors"
+    )
+    for name, (board, fisheye) in SHOWN.items():
+        if not fisheye:
+            _compare_models(name, recordings[name], board)
+
+
+def _calibrated(
+    seen: Mapping[str, Seen], board: Board, lenses: Mapping[str, LensSettings]
+) -> CalibrationResult:
+    return calibrate(
+        seen, board.points, lenses=lenses, symmetries=board.symmetries, neighbours=board.neighbours
+    )
+
+
+def _compare_models(name: str, seen: Mapping[str, Seen], board: Board) -> None:
+    """Whether another choice would have predicted views held out better than the one that was made."""
+    chosen = _calibrated(seen, board, {})
+    print(f"{name}: {', '.join(chosen.models)} | {chosen.cameras.metadata['held_out_error']:.3f}")
+    for model in MODELS:
+        other = _calibrated(seen, board, dict.fromkeys(seen, LensSettings(models=(model,))))
+        worse = _squares(other) - _squares(chosen)
+        off = worse.mean() / (worse.std() / np.sqrt(len(worse)) + 1e-12)
+        error = other.cameras.metadata["held_out_error"]
+        print(f"  {model} for all | {error:.3f} | {worse.mean():+.4f}, {off:+.1f}", flush=True)
+
+
+def _squares(result: CalibrationResult) -> Array:
+    """Of the views held out, the mean squared errors of corners; none counts as more than 5 deviations."""
+    assert result.held_out is not None
+    squares = (result.held_out.errors**2).sum(-1)
+    means: Array = np.nanmean(np.minimum(squares, 25 * np.nanmedian(squares) / 1.39), axis=1)
+    return means
 
 
 def _figures(result: CalibrationResult) -> str:
@@ -265,6 +300,8 @@ def _figures(result: CalibrationResult) -> str:
     if "held_out_edge_error_percent" in metadata:
         percent = metadata["held_out_edge_error_percent"], metadata["held_out_edge_bias_percent"]
         cells.append(f"{percent[0]:.2f}, {percent[1]:+.2f}")
+        by_noise = metadata["held_out_edge_noise_percent"], metadata["held_out_edge_expected_percent"]
+        cells.append(f"{by_noise[0]:.2f}, {by_noise[1]:.2f}")
     else:
         cells.append("one camera")
     return " | ".join(cells)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from anipose.board_detection import every_board, first_look, second_look
 from anipose.board_frames import (
     ENOUGH_SHARED,
     FIRST_LOOK,
@@ -16,12 +18,15 @@ from anipose.board_frames import (
     missing_frames,
     used_frames,
 )
+from anipose.board_recordings import configured_board
 from anipose.boards import CharucoBoard
+from anipose.config import Calibration
 from anipose.geometry.board_views import Seen
-from anipose.geometry.calibration import calibrate
+from anipose.geometry.calibration import CalibrationResult, calibrate
 from anipose.geometry.cameras import Camera, Cameras
 from anipose.geometry.transforms import looking_at, rotation_matrix, rotation_vector
 from anipose.io.detections import BoardDetections
+from real_films import write_long_films
 
 BOARD = CharucoBoard(7, 5, 25.0, 18.75, 4, 50)
 SIZE = (1280, 1024)
@@ -158,15 +163,54 @@ def test_same_calibration_as_from_all_frames_within_its_uncertainty() -> None:
         )
         for views in (found, chosen)
     )
-    # A part of the views: the two differ by less than the part alone varies.
+    require_same(fewer, full)
+
+
+def require_same(fewer: CalibrationResult, full: CalibrationResult) -> None:
+    """A part of the views: the two differ by less than the part alone varies."""
+    n_cameras = len(full.cameras)
     turn = fewer.cameras.cam_from_world[:, :, :3] @ np.swapaxes(full.cameras.cam_from_world[:, :, :3], 1, 2)
-    off = np.zeros((4, 10))
+    off = np.zeros((n_cameras, 10))
     off[:, :3] = rotation_vector(turn)
     off[:, 3:6] = fewer.cameras.cam_from_world[:, :, 3] - full.cameras.cam_from_world[:, :, 3]
     matrices = np.stack([a.matrix - b.matrix for a, b in zip(fewer.cameras, full.cameras, strict=True)])
     off[:, 6:] = matrices[:, [0, 1, 0, 1], [0, 1, 2, 2]]
     deviation = np.sqrt(np.diagonal(fewer.covariance, axis1=1, axis2=2))[:, :10]
     free = deviation > 0
-    assert free.sum() == 4 * 4 + 3 * 6  # the first camera is the world
+    assert free.sum() == 4 * n_cameras + 6 * (n_cameras - 1)  # the first camera is the world
     assert (np.abs(off[free]) < 3 * deviation[free]).all()
     assert np.sqrt(np.mean((off[free] / deviation[free]) ** 2)) < 1.2
+
+
+@pytest.mark.slow
+def test_real_pictures_in_long_films(shared_data: Path, tmp_path: Path) -> None:
+    """Films of 1500 frames from the pictures of a real calibration, and of the animal between them."""
+    session = shared_data / "mouse-4cam" / "experiment" / "session1"
+    names = ("back", "mid", "side", "top")
+    films = write_long_films(
+        tmp_path,
+        {name: session / "calibration" / f"board_{name}.mp4" for name in names},
+        {name: session / "videos-raw" / f"mouse_{name}.mp4" for name in names},
+        1500,
+    )
+    table = Calibration(
+        board_type="charuco",
+        board_size=(8, 11),
+        board_square_side_length=24,
+        board_marker_length=18.75,
+        board_marker_bits=4,
+        board_marker_dict_number=1000,
+    )
+    first = {name: first_look(table, film) for name, film in films.items()}
+    chosen = {name: second_look(table, film, name, first, ()) for name, film in films.items()}
+    every = {name: every_board(table, film) for name, film in films.items()}
+    assert all(one.n_looked_at < 1500 / 5 for one in chosen.values())
+    board = configured_board(table)
+    fewer, full = (
+        calibrate(
+            {name: Seen(one.frames, one.corners, one.size) for name, one in found.items()}, board.points
+        )
+        for found in (chosen, every)
+    )
+    assert fewer.models == full.models
+    require_same(fewer, full)

@@ -9,9 +9,12 @@ import pytest
 from anipose.boards import ArucoBoard, Board, CharucoBoard, Checkerboard
 from anipose.detection import detect_in_video
 from anipose.errors import CalibrationError
+from anipose.geometry.board_edges import edge_lengths, edges_of
 from anipose.geometry.board_views import Seen
 from anipose.geometry.calibration import CalibrationResult, calibrate
+from anipose.geometry.calibration_start import LensSettings
 from anipose.geometry.cameras import Cameras
+from anipose.geometry.intrinsics import LensModel
 from anipose.geometry.triangulation import reprojection_errors, triangulate
 from anipose.io.calibration import read_calibration
 from anipose.io.video import image_files, probe, read_gray
@@ -104,6 +107,32 @@ def test_distances_are_as_right_as_pictures_and_board_allow(
     assert abs(metadata["held_out_edge_bias_percent"]) < 0.1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "board"),
+    [
+        ("checkerboard-stereo", Checkerboard(9, 6, 30.0)),
+        ("mouse-4cam", CharucoBoard(8, 11, 24.0, 18.75, 4, 1000)),
+        ("aruco-grid-1cam", ArucoBoard(4, 5, 37.5, 5.0, 6, 1000)),
+    ],
+)
+def test_no_other_lenses_predict_views_better(shared_data: Path, folder: str, board: Board) -> None:
+    """In views held out, by more than 2.5 standard errors, as a mean of squared errors up to 5 deviations."""
+    seen = look(shared_data / folder, board, "board")
+
+    def squares(models: tuple[LensModel, ...]) -> np.ndarray:
+        lenses = {name: LensSettings(models=models) for name in seen}
+        held_out = calibrate(seen, board.points, lenses=lenses).held_out
+        found = (held_out.errors**2).sum(-1)  # type: ignore[union-attr]
+        return np.nanmean(np.minimum(found, 25 * np.nanmedian(found) / 1.39), axis=1)
+
+    chosen = squares(())
+    models: tuple[LensModel, ...] = ("k1", "k1 k2", "k1 k2 p1 p2 k3")
+    for model in models:
+        worse = squares((model,)) - chosen
+        assert worse.mean() > -2.5 * worse.std() / np.sqrt(len(worse))
+
+
 def test_four_views_of_a_curved_sheet_do_not_tell_a_lens(shared_data: Path) -> None:
     """checkerboard-images: any three of the four give 520 to 1060 px, OpenCV with its models 248 to 828.
 
@@ -154,11 +183,18 @@ def test_charuco_room_with_cameras_out_of_step(shared_data: Path) -> None:
     cameras = result.cameras
     assert cameras.metadata["lenses_from"] == "each camera's own views"
     assert np.nanmean(np.linalg.norm(result.residuals, axis=-1)) < 1.2
-    assert cameras.metadata["edge_error"] < 0.5
+    # Within single views alone, corners have errors that let distances be off by more than 0.3 %.
+    assert cameras.metadata["held_out_edge_noise_percent"] > 0.3
     true = read_calibration(folder / "reference" / "calibration-reference.toml").subset(cameras.names)
     np.testing.assert_allclose(focal_lengths(cameras), focal_lengths(true), rtol=0.02)
     # With the corners of OpenCV 4.11 one distance differs by 2.008 %, in videos that are out of step.
     np.testing.assert_allclose(distances(cameras), distances(true), rtol=0.025)
+    edges = edges_of(board.neighbours, board.points, board.points)
+    ours, others = (
+        np.nanmedian(np.abs(edge_lengths(found, result.corners, edges) / edges.lengths - 1))
+        for found in (cameras, true)
+    )
+    assert ours < 0.0055 < others
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def calibrate(
             fit = _with_shape(fit, points)
             # Lenses seem to bend less once the board may; but single views may be read the wrong way round.
             start = prepare(ordered, fit.points, of_all) if len(symmetries) == 1 else start
-            fit = _with_shape(_fitted(start, fit.points, symmetries), points)
+            fit = _fitted(start, fit.points, symmetries)
+            fit = _with_shape(fit, points) if fit.kind == "all" else fit
         return _judged(fit, points, neighbours)
     except CalibrationError as error:
         if not start.doubts:
