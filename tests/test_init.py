@@ -57,6 +57,13 @@ def test_folders_with_other_names(tmp_path: Path) -> None:
     assert len(list(root.glob("mouse*/day1/beh/pose-3d/*.csv"))) == 4
 
 
+def test_optim_learns_its_weights_in_a_new_project(tmp_path: Path) -> None:
+    """Also if the user sets one of the weights of the older program."""
+    root = make_walk(tmp_path / "walk").root
+    (root / "config.toml").unlink()
+    assert written(root)["triangulation"]["optim_method"] == "map"
+
+
 def test_videos_without_a_folder_of_their_own(tmp_path: Path) -> None:
     for session in ("monday", "tuesday"):
         (tmp_path / session).mkdir()

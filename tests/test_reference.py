@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anipose.config import Config
+from anipose.config import Config, Triangulation
 from anipose.config_checks import table_of
 from anipose.config_files import load_config
 from anipose.config_types import Table
@@ -78,11 +78,12 @@ EVERYTHING = Found(
 )
 
 
-def test_template_of_an_unknown_folder_says_nothing(tmp_path: Path) -> None:
+def test_template_of_an_unknown_folder_says_no_more_than_the_method(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(template(Found()))
     loaded = load_config([path])
-    assert (loaded.config, loaded.warnings) == (Config(), ())
+    expected = Config(triangulation=Triangulation(optim_method="map"))
+    assert (loaded.config, loaded.warnings) == (expected, ())
 
 
 def test_template_has_what_was_found(tmp_path: Path) -> None:

@@ -45,8 +45,6 @@ _OFFERED: dict[str, dict[str, Any]] = {
         "score_threshold": None,
         "ransac": None,
         "optim": None,
-        "scale_smooth": None,
-        "scale_length": None,
         "constraints": None,
         "reproj_error_threshold": None,
         "axes": None,
@@ -249,6 +247,7 @@ def _triangulation(found: Found) -> list[str]:
     lines = [f"# {inspect.getdoc(model)}", "[triangulation]", *_given(model, "cam_regex", found.cam_regex)]
     if found.cam_regex and found.cameras:
         lines.append(f"# Cameras: {', '.join(_toml(camera) for camera in found.cameras)}.")
+    lines += _given(model, "optim_method", "map")
     return [*lines, *_offers(model, "triangulation", examples), ""]
 
 
