@@ -1,8 +1,8 @@
 """Train a tiny network from scratch, in DeepLabCut's own environment: `train_deeplabcut.py FOLDER WORKERS`.
 
 FOLDER has the images and `labels.json`: {"epochs": n, "keypoints": [...], "images": {name: [[x, y], ...]}},
-with null for what is not labelled; the DeepLabCut project is made in it, as `project`. WORKERS is the folder
-of `torch_programs.py`.
+with null for what is not labelled. With "individuals": [...], the points are those of one after the other.
+The DeepLabCut project is made in it, as `project`. WORKERS is the folder of `torch_programs.py`.
 """
 
 import importlib
@@ -35,16 +35,17 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
     images.mkdir(parents=True)
     for name in ("videos", "training-datasets", "dlc-models"):
         (project / name).mkdir()
-    template, _ = auxiliaryfunctions.create_config_template()
+    individuals = labels.get("individuals")
+    template, _ = auxiliaryfunctions.create_config_template(multianimal=bool(individuals))
     template |= {
         "Task": "tiny",
         "scorer": "truth",
         "date": "Jan1",
-        "multianimalproject": False,
-        "identity": None,
+        "multianimalproject": bool(individuals),
+        "identity": False if individuals else None,
         "engine": "pytorch",
         "project_path": str(project),
-        "bodyparts": labels["keypoints"],
+        "bodyparts": "MULTI!" if individuals else labels["keypoints"],
         "skeleton": [],
         "video_sets": {str(project / "videos" / "frames.mp4"): {"crop": "0, 640, 0, 480"}},
         "start": 0,
@@ -68,10 +69,18 @@ def make_project(folder: Path, labels: dict[str, Any]) -> Path:
         "alphavalue": 0.7,
         "colormap": "rainbow",
     }
+    if individuals:
+        template |= {
+            "individuals": individuals,
+            "multianimalbodyparts": labels["keypoints"],
+            "uniquebodyparts": [],
+            "default_track_method": "ellipse",
+        }
     auxiliaryfunctions.write_config(str(project / "config.yaml"), template)
-    columns = pandas.MultiIndex.from_product(
-        [["truth"], labels["keypoints"], ["x", "y"]], names=["scorer", "bodyparts", "coords"]
-    )
+    levels = {"scorer": ["truth"], "bodyparts": labels["keypoints"], "coords": ["x", "y"]}
+    if individuals:
+        levels = {"scorer": ["truth"], "individuals": individuals} | levels
+    columns = pandas.MultiIndex.from_product(levels.values(), names=levels)
     names = sorted(labels["images"])
     index = pandas.MultiIndex.from_tuples([("labeled-data", "frames", name) for name in names])
     rows = [[value for point in labels["images"][name] for value in point or (None, None)] for name in names]
@@ -99,7 +108,7 @@ def train(config: Path, epochs: int) -> None:
     model_config["model"]["backbone"]["model_name"] = "test_resnet"
     model_config["model"]["backbone_output_channels"] = CHANNELS
     for head in model_config["model"]["heads"].values():
-        for part in ("heatmap_config", "locref_config"):
+        for part in {"heatmap_config", "locref_config", "paf_config"} & set(head):
             head[part]["channels"][0] = CHANNELS
     model_config["data"]["train"]["crop_sampling"] |= {"width": CROP_PX, "height": CROP_PX}
     model_config["runner"]["optimizer"]["params"]["lr"] = 0.002
