@@ -191,6 +191,32 @@ def test_frames_to_label_have_all_animals(tmp_path: Path) -> None:
         assert list(table.columns.names) == ["scorer", "individuals", "bodyparts", "coords"]
 
 
+def test_autoencoder_learns_from_all_animals_and_serves_each(tmp_path: Path) -> None:
+    """12 images of two animals are 24 poses, more than the 20 that are needed.
+
+    All keypoints are always labelled; so a hip with a low score is believed more, of either animal.
+    """
+    made = make_herd(tmp_path / "h", n_frames=30, confused=0.0, corner=True)
+    labels = Poses2D(KEYPOINTS, np.ones((12, 4, 2)), np.ones((12, 4)), "somebody")
+    corner = Poses2D(("corner",), np.ones((12, 1, 2)), np.ones((12, 1)), "somebody")
+    write_labels(
+        made.root / "network" / "labeled-data" / "v" / "CollectedData_somebody.h5",
+        "v",
+        [f"img{number:02d}.png" for number in range(12)],
+        {"anna": labels, "berta": labels, "single": corner},
+    )
+    enabled = 'model_folder = "network"\n' + CONFIG + "\n[filter]\nenabled = true\ntype = ['autoencoder']\n"
+    (made.root / "config.toml").write_text(enabled)
+    path = made.root / "session1" / "pose-2d" / "t-cam0.h5"
+    animals = read_animals_2d(path)
+    animals["berta"].scores[4, 0] = 0.2
+    write_animals_2d(path, animals)
+    _run(made.root, "filter")
+    filtered = read_animals_2d(made.root / "session1" / "pose-2d-filtered" / "t-cam0.h5")
+    assert filtered["berta"].scores[4, 0] > 0.4
+    np.testing.assert_array_equal(filtered["single"].scores, animals["single"].scores)
+
+
 def test_report(herd: Herd) -> None:
     found = json.loads((herd.root / "session1" / "pose-3d" / "report.json").read_text())
     assert found["trials"] == ["t, anna", "t, berta"]

@@ -15,10 +15,10 @@ import numpy as np
 
 from anipose.arrays import NDArray
 from anipose.errors import FileFormatError
-from anipose.io.deeplabcut import KEY, columns_of, image_names
+from anipose.io.deeplabcut import KEY, UNIQUE_BODYPARTS, columns_of, image_names
 from anipose.io.files import require_file, write_text
 from anipose.io.pandas_table import TableWriter
-from anipose.io.poses_2d import read_animals_2d, read_poses_2d
+from anipose.io.poses_2d import read_animals_2d
 from anipose.poses import Poses2D
 
 _NUMBER = re.compile(r"(\d+)\D*$")
@@ -62,9 +62,12 @@ def read_labels(path: Path) -> Labels:
 
 
 def read_all_labels(paths: Sequence[Path]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The keypoints of all files together, and the labelled points (image, keypoint, 2); NaN: not "
-    "labelled."""
-    found = [read_poses_2d(path) for path in paths]
+    """The keypoints of all files together, and the labelled points (pose, keypoint, 2); NaN: not labelled.
+
+    A pose is an animal in an image. Points that are no animal's are left out.
+    """
+    files = [read_animals_2d(path) for path in paths]
+    found = [poses for animals in files for name, poses in animals.items() if name != UNIQUE_BODYPARTS]
     keypoints = tuple(dict.fromkeys(name for poses in found for name in poses.keypoints))
     parts = []
     for poses in found:
