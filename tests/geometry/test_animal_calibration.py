@@ -149,7 +149,7 @@ def test_known_length_sets_the_scale() -> None:
 
 
 def test_same_points_give_the_same_bytes() -> None:
-    pixels, _ = observe(make_rig(3), animal(), noise_px=1.0, outliers=0.05, missing=0.2)
+    pixels, _ = observe(make_rig(3), animal(60), noise_px=1.0, outliers=0.05, missing=0.2)
     start = nudged(make_rig(3), 1, 1.0)
     assert list(calibrate_with_animal(start, tracked(pixels)).cameras) == list(
         calibrate_with_animal(start, tracked(pixels.copy())).cameras

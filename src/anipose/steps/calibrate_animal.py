@@ -25,6 +25,7 @@ class CalibrateWithAnimal(Job):
 
     command: ClassVar[str] = "calibrate"
     works_on: ClassVar[str] = "calibrations to refine (with calibration.animal_calibration = true)"
+    version: ClassVar[int] = 2
     precious: ClassVar[bool] = True
     hints: ClassVar[Mapping[str, str]] = {
         "start": "calibration.calibration_init names it, relative to the experiment folder"
