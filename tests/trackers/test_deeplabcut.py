@@ -39,6 +39,12 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         read_project(tmp_path / "nowhere")
 
 
+def test_the_config_file_instead_of_its_folder(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "reach")
+    with pytest.raises(ConfigError, match=r"config\.yaml is a file, .* Perhaps you mean .*reach$"):
+        read_project(folder / "config.yaml")
+
+
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     make_project(tmp_path / "models" / "reach")
     with pytest.raises(ConfigError, match=r"it has no config\.yaml; perhaps you mean the folder reach in it"):

@@ -25,7 +25,7 @@ def require_model_folder(folder: Path | None, model_type: str, wanted: str) -> P
         wanted: for the user, which folder that is.
 
     Raises:
-        ConfigError: it is not set, or does not exist.
+        ConfigError: it is not set, does not exist, or is a file.
     """
     if folder is None:
         raise ConfigError(
@@ -35,6 +35,11 @@ def require_model_folder(folder: Path | None, model_type: str, wanted: str) -> P
     if not folder.exists():
         raise ConfigError(
             f"model_folder = {folder} does not exist. Correct it in config.toml: {wanted}. {HAVE_FILES}"
+        )
+    if folder.is_file():
+        raise ConfigError(
+            f'model_folder = {folder} is a file, and model_type = "{model_type}" needs a folder: {wanted}. '
+            f"Perhaps you mean {folder.parent}"
         )
     return folder
 

@@ -35,10 +35,12 @@ class Onnx:
         Raises:
             ConfigError: it is not given, or not there.
         """
+        if self._folder is not None and self._folder.is_file():
+            return (self._folder,)
         folder = require_model_folder(
             self._folder, self.name, "the .onnx file that anipose export-model wrote, or its folder"
         )
-        found = (folder,) if folder.is_file() else tuple(sorted(folder.glob("*.onnx")))
+        found = tuple(sorted(folder.glob("*.onnx")))
         if len(found) != 1:
             there = (
                 f"has {len(found)} of them: {', '.join(path.name for path in found)}" if found else "has none"
