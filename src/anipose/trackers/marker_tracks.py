@@ -82,8 +82,8 @@ class Tracks:
 
     def step(
         self, found: Sequence[Blobs]
-    ) -> tuple[Float[np.ndarray, "keypoint 2"], Float[np.ndarray, "keypoint"]]:
-        """Points and scores of a frame; NaN where a keypoint is not seen."""
+    ) -> tuple[Float[np.ndarray, "keypoint 2"], Float[np.ndarray, "keypoint"], Float[np.ndarray, "keypoint"]]:
+        """Points, scores and areas of a frame; NaN where a keypoint is not seen, and areas of split blobs."""
         expected = self.last + self.velocity + self.bend
         expected[self.missed > self.max_gap] = np.nan
         gates = self.gate * (1 + self.missed)
@@ -104,7 +104,7 @@ class Tracks:
         off = np.nan_to_num(np.linalg.norm(points - expected, axis=-1) / gates)
         self._learn(points, expected, areas, halves)
         scores = np.minimum(areas / self.area, 1) * np.sqrt(roundness) * np.exp(-0.5 * off**2)
-        return points, np.where(np.isfinite(areas), scores, np.nan)
+        return points, np.where(np.isfinite(areas), scores, np.nan), np.where(halves, np.nan, areas)
 
     def _split(self, blobs: Blobs, members: Indices, expected: Array, spread: Array) -> tuple[Blobs, Mask]:
         """Two blobs in the place of each that is two markers of this paint; and which blobs these are.

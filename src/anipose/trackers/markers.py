@@ -2,7 +2,8 @@
 
 In each frame, blobs of the colour of a marker are found in a picture of half the size, then measured at
 full size. Which blob is which keypoint follows from the colour, and where several keypoints have the
-same colour, from where each is expected: one optimal assignment of keypoints to blobs per colour.
+same colour, from where each is expected: one optimal assignment of keypoints to blobs per colour and frame,
+and one of the pieces before and after each time that markers were hidden or overlapped.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from anipose.io.poses_2d import write_poses_2d
 from anipose.io.video import read_bgr, read_gray
 from anipose.poses import Poses2D
 from anipose.trackers.base import Progress
+from anipose.trackers.marker_identities import identified, seen_alone
 from anipose.trackers.marker_tracks import Blobs, Tracks
 
 Image = UInt8[np.ndarray, "*shape"]
@@ -66,9 +68,9 @@ def track(frames: Iterable[Image], settings: Markers) -> Poses2D:
 
     The score of a point is the product of: its area over the usual area of this marker (a half hidden one
     has 0.5), how round it is (a half disc has 0.7), and how near it is to where it was expected (1 there,
-    0.6 at the gate). Before a marker has been seen, and when it was lost for longer than `max_gap`, it is
-    expected anywhere; several of the same colour are then taken from left to right, in the order of the
-    settings.
+    0.6 at the gate); where several have its colour, times the chance that it is this one. Before a marker has
+    been seen, and when it was lost for longer than `max_gap`, it is expected anywhere; several of the same
+    colour are then taken from left to right, in the order of the settings.
     """
     keypoints = tuple(settings.keypoints)
     if not keypoints:
@@ -78,17 +80,15 @@ def track(frames: Iterable[Image], settings: Markers) -> Poses2D:
         )
     paints = _paints(settings)
     tracks = Tracks.start(len(keypoints), settings.gate, settings.max_gap)
-    points, scores = [], []
-    for frame in frames:
-        seen, score = tracks.step(_blobs(frame, paints))
-        points.append(seen)
-        scores.append(score)
-    return Poses2D(
-        keypoints=keypoints,
-        points=np.array(points).reshape(-1, len(keypoints), 2),
-        scores=np.array(scores).reshape(-1, len(keypoints)),
-        scorer=MarkerTracker.name,
-    )
+    steps = [tracks.step(_blobs(frame, paints)) for frame in frames]
+    points = np.array([seen for seen, _, _ in steps]).reshape(-1, len(keypoints), 2)
+    scores, areas = (np.array([step[n] for step in steps]).reshape(-1, len(keypoints)) for n in (1, 2))
+    for members in paints.values():
+        if len(members) > 1:
+            points[:, members], scores[:, members] = identified(
+                points[:, members], scores[:, members], seen_alone(areas[:, members]), settings.max_gap
+            )
+    return Poses2D(keypoints=keypoints, points=points, scores=scores, scorer=MarkerTracker.name)
 
 
 @dataclass(frozen=True)
