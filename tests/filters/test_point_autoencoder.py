@@ -6,7 +6,7 @@ import pytest
 from anipose.demo.animal import KEYPOINTS as LIZARD
 from anipose.demo.animal import walk
 from anipose.demo.rig import make_rig
-from anipose.filters.point_autoencoder import PointAutoencoder
+from anipose.filters.point_autoencoder import PointAutoencoder, usable
 
 KEYPOINTS = tuple("abcdefgh")
 NAN = np.nan
@@ -179,6 +179,15 @@ def test_labels_with_gaps_and_a_keypoint_that_is_never_labelled() -> None:
     assert np.isnan(expected[:, 5]).all()
     others = [0, 1, 2, 3, 4, 6, 7]
     np.testing.assert_allclose(expected[:, others], truth[:, others], atol=1e-3)
+
+
+def test_frames_that_can_be_learnt_from() -> None:
+    frames = np.full((4, 3, 2), NAN)
+    frames[1] = [[1, 1], [2, 5], [3, 1]]
+    frames[2, :2] = [[1, 1], [1, 4]]
+    frames[3] = 7.0  # all in one place: its size is not known
+    assert usable(frames).tolist() == [False, True, True, False]
+    assert usable(np.zeros((0, 0, 2))).tolist() == []
 
 
 def test_training_again_gives_the_same() -> None:

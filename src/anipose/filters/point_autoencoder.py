@@ -267,7 +267,7 @@ class PointAutoencoder:
 def usable(points: Float[Array, "frame keypoint 2"]) -> Bool[NDArray[np.bool_], "frame"]:
     """Frames with enough keypoints to learn from, which are not all in one place."""
     seen: Mask = np.all(np.isfinite(points), axis=-1)
-    place = np.where(seen[..., None], points, np.inf).min(axis=1, keepdims=True)
+    place = np.where(seen[..., None], points, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     apart = (seen & (points > place).any(axis=-1)).any(axis=1)
     return np.asarray((seen.sum(axis=1) >= FEWEST) & apart)
 
