@@ -130,7 +130,7 @@ def test_no_other_lenses_predict_views_better(shared_data: Path, folder: str, bo
     models: tuple[LensModel, ...] = ("k1", "k1 k2", "k1 k2 p1 p2 k3")
     for model in models:
         worse = squares((model,)) - chosen
-        assert worse.mean() > -2.5 * worse.std() / np.sqrt(len(worse))
+        assert worse.mean() >= -2.5 * worse.std() / np.sqrt(len(worse))
 
 
 def test_four_views_of_a_curved_sheet_do_not_tell_a_lens(shared_data: Path) -> None:
