@@ -226,7 +226,10 @@ def measure(n_frames: int, seed: int, look: Look = LOOKS["plain"]) -> Result:
 
 def settings() -> Markers:
     """As a user would write them for these markers."""
-    keypoints = {name: Marker(hue=hue) for name, (_, hue) in PAINTS.items()}
+    # Paint is brighter and of a purer colour than what is behind it.
+    keypoints = {
+        name: Marker(hue=hue, saturation_min=0.6, value_min=0.4) for name, (_, hue) in PAINTS.items()
+    }
     return Markers(keypoints=keypoints, area=(40, 700), gate=40, max_gap=int(LONGEST_HIDDEN_S * FPS))
 
 
