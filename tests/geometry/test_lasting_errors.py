@@ -61,3 +61,25 @@ def test_the_head_of_a_mouse_keeps_its_length(shared_data: Path) -> None:
     assert found.lengths == pytest.approx([24.0], rel=0.04)
     deviation = np.sqrt(np.median(np.trace(found.covariances[:, ends], axis1=-2, axis2=-1) / 3))
     assert 1 < deviation < 10
+
+
+def slowly_wrong(rng, shape):
+    """Errors (camera, frame, ...) of 2 px that are alike for 20 frames, as trackers' are in a posture."""
+    errors = rng.normal(0, 2.0, shape)
+    for frame in range(1, shape[1]):
+        errors[:, frame] = 0.95 * errors[:, frame - 1] + np.sqrt(1 - 0.95**2) * errors[:, frame]
+    return errors
+
+
+def test_an_animal_in_its_place_does_not_wander_along_the_line_of_sight():
+    """Two views and errors that last: smoothing averages nothing out, but the depth moves less than that."""
+    cameras = make_rig(2)
+    rng = np.random.default_rng(4)
+    shape = (1, 500, 6, 3)
+    truth = move_animal(1, 6)[0] + 0.25 * slowly_wrong(rng, shape)[0]  # half a millimetre
+    pixels, _ = observe(cameras, truth, noise_px=0.3)
+    pixels += slowly_wrong(rng, pixels.shape)
+    start = triangulate(cameras, pixels)
+    found = optimise_map(cameras, pixels, start, constraints=NO_PAIRS, constraints_weak=NO_PAIRS)
+    wander = [np.sqrt(((points - truth) ** 2).sum(axis=2).mean()) for points in (start, found.points)]
+    assert wander[1] < 0.6 * wander[0]

@@ -46,7 +46,7 @@ def build(loss, *, order=2, tails=np.inf, fisheye=False, scales=False, radius=np
         order,
         tails,
         limbs,
-        Room(np.zeros(3), radius),
+        Room.around(np.zeros(3), radius, N_KEYPOINTS) if np.isfinite(radius) else Room.anywhere(N_KEYPOINTS),
         np.ones((N_KEYPOINTS, N_FRAMES), dtype=bool),
         np.zeros(N_FRAMES, dtype=bool),
     )

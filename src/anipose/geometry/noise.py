@@ -37,7 +37,9 @@ LEAST_NOISE_PX = 1e-3
 LARGE_SHARE, LARGE_ERROR = 0.75, 1.6651
 # Errors of neighbouring frames that are more alike than this say nothing of how long they stay alike.
 MOST_ALIKE = 0.99
-# Correlation of errors with those one frame later, up to which they are noise: wrong starts last a while.
+# Errors last if they are like those so many frames later: by then, smoothing has averaged noise out.
+LASTING_FRAMES = 5
+# Correlation of errors that far apart, up to which they are noise: wrong starts last a while.
 NOISE_ALIKE = 0.1
 # Smoothness at most this times the curvature of the data: a still animal is infinitely smooth.
 STIFFEST = 1e10
@@ -123,7 +125,7 @@ class Guess:
 
     Attributes:
         noise_px: of a pixel coordinate, from the median error.
-        lasting_px: the part of the errors that stays from frame to frame, from their upper quartile. Noise
+        lasting_px: the part of the errors that stays over `LASTING_FRAMES`, from their upper quartile. Noise
             is not less: where cameras contradict each other for good, any two of them still agree, and a
             bounded loss would learn to trust those two alone.
         widest: the error that nine in ten observations are below, in units of the noise.
@@ -159,9 +161,8 @@ def first_guess(recording: Recording, field: Field, order: int) -> Guess:
     lengths_px = lengths_px[np.isfinite(lengths_px)]
     upper = float(np.quantile(lengths_px, LARGE_SHARE)) / LARGE_ERROR if len(lengths_px) else 0.0
     clipped = [np.nan_to_num(np.clip(piece, -2 * upper, 2 * upper)) for piece in series]
-    alike = float(
-        _likeness(np.sum([_products_of_neighbours(piece).sum(axis=1) for piece in clipped], axis=0))
-    )
+    products = [_products(piece, LASTING_FRAMES).sum(axis=1) for piece in clipped]
+    alike = float(_likeness(np.sum(products, axis=0)))
     lasting = upper * np.sqrt(max(alike - NOISE_ALIKE, 0.0) / (1 - NOISE_ALIKE))
     rows = np.sqrt(roughness_of(field, order) / 3)
     roughness = np.median(rows, axis=1) if rows.shape[1] else np.ones(len(rows))
@@ -172,7 +173,7 @@ def _plain(recording: Recording, order: int) -> Model:
     n_cameras, _, n_keypoints, _ = recording.points.shape
     limbs = Limbs(np.zeros((0, 2), dtype=np.int64), np.zeros(0), np.zeros((3, 0)))
     weights, smoothness = np.ones((n_cameras, n_keypoints)), np.zeros(n_keypoints)
-    return Model(GemanMcClure(1.0), weights, smoothness, order, np.inf, limbs, Room(np.zeros(3), np.inf))
+    return Model(GemanMcClure(1.0), weights, smoothness, order, np.inf, limbs, Room.anywhere(n_keypoints))
 
 
 def learn(
@@ -228,7 +229,7 @@ def _weights(
         squares += np.nan_to_num(weight * (u * u + v * v)).reshape(by_keypoint).sum(axis=2)
         total += 2 * weight.reshape(by_keypoint).sum(axis=2)
         freedom += (weight * (2 - taken.sum(axis=0))).reshape(by_keypoint).sum(axis=2)
-        alike += _products_of_neighbours(np.where(good, np.sqrt(weight) * [u, v], 0).reshape(2, *by_keypoint))
+        alike += _products(np.where(good, np.sqrt(weight) * [u, v], 0).reshape(2, *by_keypoint), 1)
     variance = squares / shrinkage / model.weights**2
     freedom = np.maximum(freedom, LEAST_FREEDOM * total)
     if not freedom.sum() > 0:
@@ -250,16 +251,21 @@ def _weights(
     return weights
 
 
-def _products_of_neighbours(errors: Float[Array, "2 camera keypoint frame"]) -> Float[Array, "2 camera"]:
-    """Sums over each camera of the products of errors with those one frame later, and of their squares."""
-    one, next_one = errors[..., :-1], errors[..., 1:]
-    both = (one != 0) & (next_one != 0)
-    products = (one * next_one).sum(axis=(0, 2, 3))
-    return np.stack([products, (0.5 * both * (one**2 + next_one**2)).sum(axis=(0, 2, 3))])
+def lasting_share(model: Model, lasting_px: float) -> float:
+    """The share of the variance of pixels that lasts."""
+    return min(lasting_px**2 * float(np.median(model.weights**2)), 1.0)
+
+
+def _products(errors: Float[Array, "2 camera keypoint frame"], later: int) -> Float[Array, "2 camera"]:
+    """Sums over each camera of the products of errors with those some frames later, and of their squares."""
+    one, other = errors[..., :-later], errors[..., later:]
+    both = (one != 0) & (other != 0)
+    products = (one * other).sum(axis=(0, 2, 3))
+    return np.stack([products, (0.5 * both * (one**2 + other**2)).sum(axis=(0, 2, 3))])
 
 
 def _likeness(products: Float[Array, "2 *batch"]) -> Float[Array, "*batch"]:
-    """Correlation of errors with those one frame later, from 0 to `MOST_ALIKE`."""
+    """Correlation of errors with later ones, from 0 to `MOST_ALIKE`."""
     likeness: Array = np.clip(products[0] / np.maximum(products[1], np.finfo(float).tiny), 0, MOST_ALIKE)
     return likeness
 
@@ -278,7 +284,9 @@ def _smoothness(model: Model, fits: Sequence[Fit]) -> Float[Array, "keypoint"]:
         squares += (weights * roughness_of(piece.at.points, model.order)).sum(axis=1)
         fitted += (weights * piece.without_limbs.roughness).sum(axis=1)
         count += 3 * (weights > 0).sum(axis=1)
-        stiffest = max(stiffest, STIFFEST * float(np.median(piece.at.blocks[0])))
+        curvature = piece.at.blocks[0] - model.room.precision[0, :, None]
+        if piece.objective.exists.any():
+            stiffest = max(stiffest, STIFFEST * float(np.median(curvature[piece.objective.exists])))
     used = count > 0
     per_row = np.where(used, squares / np.maximum(count, 1), 1.0)
     share = 1 - fitted / np.maximum(count, 1) * model.smoothness**2

@@ -5,7 +5,7 @@ The cost is half the sum of squares of
 - s_j (D^n p)[f] for every keypoint j and coordinate, D^n the n-th difference in time; or, with `tails`,
   what makes it Student's t of so many degrees of freedom, which lets an animal startle now and then;
 - w_k (l - L_k)/L_k for every limb k and frame, l its length there;
-- (p - m)/R, if the animal is known to be in a room of radius R about m, so that nothing flies away.
+- the distance of every keypoint from the middle of its room in standard deviations, see `Room`.
 The lengths L_k are no unknowns: for given points the best is L = sum(l^2)/sum(l) (variable projection).
 The deviation can also be measured in shares of a length given beforehand; the best L is then mean(l). A
 bounded loss needs that: otherwise limbs could grow without end, which makes their deviations small.
@@ -15,6 +15,7 @@ preconditioner that leaves out only the coupling between keypoints, see `banded`
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -42,6 +43,8 @@ Array = NDArray[np.float64]
 DAMPING = 1e-6
 # Added to the diagonal of points that must not move, relative to the largest curvature.
 HOLD = 1e8
+# Residual of a step's linear system, relative; with less, the cost falls by a millionth more in all.
+STEP_TOLERANCE = 0.1
 # Two keypoints of a limb nearer than this share of its length have no direction.
 SHORTEST = 1e-6
 
@@ -65,10 +68,25 @@ class Limbs:
 
 @dataclass(frozen=True)
 class Room:
-    """Where the animal is: a Gaussian of standard deviation `radius`, inf for anywhere."""
+    """Where the keypoints are, whatever the cameras say: Gaussians.
 
-    middle: Float[Array, "3"]
-    radius: float
+    Attributes:
+        middle: of each keypoint.
+        precision: inverse of its covariance, xx xy xz yy yz zz; 0 for anywhere.
+    """
+
+    middle: Float[Array, "3 keypoint"]
+    precision: Float[Array, "6 keypoint"]
+
+    @classmethod
+    def anywhere(cls, n_keypoints: int) -> Self:
+        return cls(np.zeros((3, n_keypoints)), np.zeros((6, n_keypoints)))
+
+    @classmethod
+    def around(cls, middle: Float[Array, "3"], radius: float, n_keypoints: int) -> Self:
+        """The same for all keypoints: so that nothing flies away."""
+        precision = np.array([1.0, 0, 0, 1, 0, 1]) / radius**2
+        return cls(*(np.repeat(values[:, None], n_keypoints, axis=1) for values in (middle, precision)))
 
 
 @dataclass(frozen=True)
@@ -164,7 +182,7 @@ class Objective:
         blocks = blocks.reshape(6, *points.shape[1:])
         room_cost, inwards = self._room(points)
         gradient += inwards
-        blocks[[0, 3, 5]] += self.room.radius**-2
+        blocks += self.room.precision[..., None]
         gradient *= self.free
         return Point(
             points, data + smooth + limb_cost + room_cost, gradient, blocks, row_weights, directions, sums
@@ -227,10 +245,11 @@ class Objective:
 
     def _room(self, points: Field) -> tuple[float, Field | float]:
         """Cost and gradient."""
-        if np.isinf(self.room.radius):
+        if not self.room.precision.any():
             return 0.0, 0.0
-        away = (points - self.room.middle[:, None, None]) * (self.exists / self.room.radius)
-        return 0.5 * float(np.vdot(away, away)), away / self.room.radius
+        away = (points - self.room.middle[..., None]) * self.exists
+        inwards = block_product(np.broadcast_to(self.room.precision[..., None], (6, *away.shape[1:])), away)
+        return 0.5 * float(np.vdot(away, inwards)), inwards
 
     def _limb_mean(self, values: Float[Array, "limb frame"]) -> Float[Array, "limb"]:
         mean: Array = values.sum(axis=1) / np.maximum(self.limb_exists.sum(axis=1) + self.limbs.known[0], 1)
@@ -269,14 +288,13 @@ def minimise(
     at = objective.evaluate(start)
     curvatures = at.blocks[0][objective.free & (at.blocks[0] > 0)]
     damping = DAMPING * float(np.median(curvatures)) if len(curvatures) else DAMPING
-    tolerance = 0.1
     for iteration in range(max_iterations):
         factor = objective.factorise(at, damping)
         step, _ = conjugate_gradients(
             partial(objective.curvature, at, damping=damping),
             factor.solve,
             -at.gradient,
-            tolerance=tolerance,
+            tolerance=STEP_TOLERANCE,
         )
         after = _line_search(objective, at, step)
         if after is None:
@@ -285,8 +303,6 @@ def minimise(
         at = after
         if decrease < ftol:
             return at, iteration + 1
-        if decrease < 30 * ftol:
-            tolerance = 0.03
     return at, max_iterations
 
 

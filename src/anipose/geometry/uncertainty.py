@@ -20,7 +20,7 @@ from scipy.ndimage import uniform_filter1d
 
 from anipose.arrays import NDArray
 from anipose.geometry.banded import Field
-from anipose.geometry.noise import curvature_inverse, efficiency, sample
+from anipose.geometry.noise import curvature_inverse, efficiency, lasting_share, sample
 from anipose.geometry.objective import Objective, minimise
 from anipose.geometry.posterior import full_matrices
 from anipose.geometry.reprojection import (
@@ -37,10 +37,8 @@ from anipose.geometry.windows import OVERLAP_FRAMES, Model, Recording, objective
 Array = NDArray[np.float64]
 
 REPLICATES = 2
-# The solution is smoother than the motion that it was found from, so the second solution finds it easier
-# than the first did: by 0 % of the variance for motion of low frequencies, by 10 % for white noise in the
-# third difference (integrals over frequency of the smoother's gain). Between the two:
-TWICE_SMOOTHED = 1.05
+# The second solution begins at the answer: if it stops early, it seems better than it is.
+REPLICATE_FTOL = 1e-5
 # Quantiles of chi-squared with 3 degrees of freedom, from scipy.stats.chi2.ppf([0.5, 0.68, 0.8, 0.9], 3).
 LEVELS = (0.5, 0.68, 0.8, 0.9)
 CHI_SQUARED = np.array([2.3659739, 3.5058788, 4.6416277, 6.2513886])
@@ -65,7 +63,7 @@ def covariances(
     """Covariances (xx xy xz yy yz zz) of the points of a solution.
 
     Args:
-        lasting_px: the part of the errors of pixel coordinates that stays from frame to frame.
+        lasting_px: the part of the errors of pixel coordinates that lasts.
     """
     result, lasting = np.empty((6, *field.shape[1:])), np.zeros((6, *field.shape[1:]))
     loss = _loss(model)
@@ -78,15 +76,19 @@ def covariances(
         within = slice(part.start - frames.start, part.stop - frames.start)
         result[:, :, part] = found[:, :, within]
         if lasting_px > 0:
-            lasting[:, :, part] = _of_frames_alone(at.blocks.reshape(6, *at.points.shape[1:]))[:, :, within]
+            # Without the room: what lasts for good also moves its middle.
+            of_cameras = at.blocks - model.room.precision[..., None]
+            lasting[:, :, part] = _of_frames_alone(of_cameras)[:, :, within]
     result *= _factors(recording, model, loss, field, result)[:, None]
     result *= _disagreement(recording, model, loss, field)[:, None]
-    return result + lasting * min(lasting_px**2 * float(np.median(model.weights**2)), 1.0)
+    return result + lasting * lasting_share(model, lasting_px)
 
 
 def _of_frames_alone(curvature: Float[Array, "6 keypoint frame"]) -> Float[Array, "6 keypoint frame"]:
     """Covariances from what the cameras say in one frame, evened out over the frames around it."""
     even = uniform_filter1d(curvature, ALIKE_FRAMES + 1, axis=2, mode="nearest")
+    size = even[[0, 3, 5]].sum(axis=0)
+    even *= size > LEAST_SEEN * np.median(size)  # below, there are but rounding errors
     inverse = np.linalg.pinv(full_matrices(even), rcond=LEAST_SEEN, hermitian=True)
     return np.asarray(inverse[..., ROWS, COLUMNS].transpose(2, 1, 0), dtype=np.float64)
 
@@ -113,7 +115,7 @@ def _factors(
         inverse = np.linalg.pinv(full_matrices(variances[:, :, frames]), hermitian=True)
         for _ in range(REPLICATES):
             again = replace(objective, observations=_made_again(objective, loss, truth, rng))
-            found, _ = minimise(again, truth, ftol=1e-3)
+            found, _ = minimise(again, truth, ftol=REPLICATE_FTOL)
             error = (found.points - truth).transpose(2, 1, 0)
             distance = np.einsum("fki,fkij,fkj->kf", error, inverse, error)
             for keypoint, exists in enumerate(objective.exists):
@@ -146,7 +148,7 @@ def _excess(squares: Sequence[Array]) -> Float[Array, "keypoint"]:
     for own in squares:
         alone = float(np.mean(np.quantile(own, LEVELS) / CHI_SQUARED)) if len(own) else shared
         factors.append((len(own) * alone + SHARED_POINTS * shared) / (len(own) + SHARED_POINTS))
-    return TWICE_SMOOTHED * np.array(factors)
+    return np.array(factors)
 
 
 def _disagreement(
