@@ -149,6 +149,23 @@ def test_known_lengths_are_kept():
         assert_allclose(found.lengths, lengths, rtol=1e-9)
 
 
+def test_a_start_where_a_good_and_a_bad_view_meet_is_left():
+    """Two views of three are right about the place; which two, only the frames before and after tell.
+
+    So many frames that noise is not learned from all of them.
+    """
+    cameras, truth, pixels = record(3000, outliers=0.0, missing=0.0)
+    start = start_of(cameras, pixels)
+    first, second, *_ = cameras
+    rays = truth[::25, -1] - first.center
+    false = truth[::25, -1] + 25 * rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    pixels[3, ::25, -1] = np.nan
+    pixels[1, ::25, -1] = second.project(false)
+    start[::25, -1] = false
+    found = errors(most_probable(cameras, pixels, start), truth)
+    assert found[25::25].max() < 5 * np.median(found)
+
+
 def test_an_animal_that_startles_is_followed():
     """A jump of all keypoints by 30 mm within one frame is seen by all cameras: it is no outlier."""
     cameras, truth, _ = record(200)

@@ -18,6 +18,7 @@ from anipose.geometry.objective import Limbs, Room
 from anipose.geometry.posterior import full_matrices
 from anipose.geometry.reprojection import CoordinateLoss, GemanMcClure
 from anipose.geometry.starts import behind_a_camera, observable, sane_start
+from anipose.geometry.strays import without_strays
 from anipose.geometry.uncertainty import covariances
 from anipose.geometry.whereabouts import whereabouts
 from anipose.geometry.windows import Model, Recording, Solution, fixed_lengths, lengths_of, solve
@@ -238,7 +239,11 @@ def _most_probable(
         field = solve(recording, wide, field, ftol=1e-2).field
     limbs = replace(model.limbs, weights=limbs.weights)
     model = replace(model, limbs=limbs, loss=GemanMcClure(FINAL_WIDTH))
-    return model, solve(recording, model, field, ftol=ftol), guess.lasting_px
+    solution = solve(recording, model, field, ftol=ftol)
+    mended = without_strays(recording, model, solution.field, FINAL_WIDTH)
+    if mended is not None:
+        solution = solve(recording, model, mended, ftol=ftol)
+    return model, solution, guess.lasting_px
 
 
 def _recording(
