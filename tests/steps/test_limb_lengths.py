@@ -69,9 +69,9 @@ def triangulate(root: Path, *words: str) -> str:
 
 
 def test_a_short_trial_has_the_lengths_of_a_long_one(tmp_path: Path) -> None:
-    """1 px are 0.7 mm: 30 frames of a slow animal tell a limb of 18 mm to some 2 %, 300 to 0.7 %."""
+    """1 px are 0.7 mm: 20 frames of a slow animal tell a limb of 18 mm to some 1 %, 300 to 0.2 %."""
     truth = film(tmp_path, "long", slice(0, 300))
-    film(tmp_path, "short", slice(400, 430))
+    film(tmp_path, "short", slice(500, 520))
     output = triangulate(tmp_path, "--jobs", "1")
     assert "limb-lengths.json" in output
     pose_3d = tmp_path / "s" / "pose-3d"
@@ -85,7 +85,7 @@ def test_a_short_trial_has_the_lengths_of_a_long_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(lengths, together, rtol=0.002)
     triangulate(tmp_path, "--jobs", "1", "--set", "triangulation.limb_lengths=trial")
     alone = np.nanmedian(lengths_of(read_poses_3d(pose_3d / "short.csv").points), axis=0)
-    assert np.abs(alone - expected).mean() > 1.3 * np.abs(together - expected).mean()
+    assert np.abs(alone - expected).mean() > 2 * np.abs(together - expected).mean()
 
 
 def test_each_of_several_animals_has_lengths_of_its_own(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def _far_from_foretold(
         nothing = np.zeros(0, dtype=np.intp)
         return nothing, nothing, np.zeros((3, 0))
     inner = slice(2, n_frames - 2)
-    foretold = sum(share * field[:, :, 2 + by : n_frames - 2 + by] for by, share in BEFORE_AND_AFTER)
+    foretold: Field = np.sum(
+        [share * field[:, :, 2 + by : n_frames - 2 + by] for by, share in BEFORE_AND_AFTER], axis=0
+    )
     known: Bool[Mask, "keypoint frame"] = np.logical_and.reduce(
         [recording.exists[:, 2 + by : n_frames - 2 + by] for by in range(-2, 3)]
     )
