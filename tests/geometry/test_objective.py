@@ -159,7 +159,7 @@ def test_the_minimum_is_not_above_that_of_scipy():
     points = start.transpose(2, 1, 0)
     lengths = np.linalg.norm(points[:, pairs[:, 0]] - points[:, pairs[:, 1]], axis=2).mean(axis=0)
     other = least_squares(residuals, np.concatenate([points.ravel(), lengths]), ftol=1e-8)
-    ours, _ = minimise(objective, start, ftol=1e-8)
+    ours = minimise(objective, start, ftol=1e-8)
     assert ours.cost <= other.cost * (1 + 1e-5)
 
 
@@ -193,7 +193,7 @@ def test_held_frames_and_absent_points_stay():
     exists = objective.exists.copy()
     exists[1, 6:] = False
     objective = replace(objective, held=held, exists=exists)
-    found = minimise(objective, start, ftol=1e-6)[0].points
+    found = minimise(objective, start, ftol=1e-6).points
     assert_allclose(found[:, :, held], start[:, :, held], atol=1e-6)
     assert_allclose(found[:, 1, 6:], start[:, 1, 6:], atol=1e-6)
     assert np.abs(found[:, 0, 3:] - start[:, 0, 3:]).min() > 0

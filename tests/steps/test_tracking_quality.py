@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,11 @@ def test_keypoints_that_the_labels_do_not_place_are_named(tmp_path: Path) -> Non
     assert result.returncode == 1
     assert "there are 40 labelled frames" in result.stdout
     assert "10 of them with enough keypoints; at least 20 are needed" in " ".join(result.stdout.split())
+
+    shutil.rmtree(table.parent)
+    result = anipose(tmp_path, "train-autoencoder", "--jobs", "1", *use)
+    assert result.returncode == 1
+    assert "model_folder is to name the DeepLabCut project that has them" in " ".join(result.stdout.split())
 
 
 def test_keypoints_that_differ_between_cameras_are_joined_with_a_warning(tmp_path: Path) -> None:

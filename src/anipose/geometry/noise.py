@@ -88,7 +88,7 @@ class Fit:
 
 def fit(objective: Objective, start: Field, *, ftol: float) -> Fit:
     """The solution of a piece, and how sure it is."""
-    at, _ = minimise(objective, start, ftol=ftol)
+    at = minimise(objective, start, ftol=ftol)
     return Fit(objective, at, curvature_inverse(objective, at), curvature_inverse(objective, at, limbs=True))
 
 
@@ -190,7 +190,7 @@ def learn(
     for width in widths[:-1]:
         wide = replace(model, loss=GemanMcClure(width))
         for frames in pieces:
-            at, _ = minimise(objective_of(recording, wide, frames), field[:, :, frames], ftol=1e-2)
+            at = minimise(objective_of(recording, wide, frames), field[:, :, frames], ftol=1e-2)
             field[:, :, frames] = at.points
     loss = GemanMcClure(widths[-1])
     model = replace(model, loss=loss)

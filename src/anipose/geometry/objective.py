@@ -45,6 +45,8 @@ DAMPING = 1e-6
 HOLD = 1e8
 # Residual of a step's linear system, relative; with less, the cost falls by a millionth more in all.
 STEP_TOLERANCE = 0.1
+# Only so that it ends in any case.
+MAX_STEPS = 50
 # Two keypoints of a limb nearer than this share of its length have no direction.
 SHORTEST = 1e-6
 
@@ -278,17 +280,12 @@ def mean_lengths(sums: Float[Array, "3 limb"]) -> Float[Array, "limb"]:
     return lengths
 
 
-def minimise(
-    objective: Objective, start: Field, *, ftol: float, max_iterations: int = 50
-) -> tuple[Point, int]:
-    """Damped Gauss-Newton with a line search, until the cost falls by less than a share `ftol`.
-
-    Returns the objective at the solution and the number of steps.
-    """
+def minimise(objective: Objective, start: Field, *, ftol: float) -> Point:
+    """Damped Gauss-Newton with a line search, until the cost falls by less than a share `ftol`."""
     at = objective.evaluate(start)
     curvatures = at.blocks[0][objective.free & (at.blocks[0] > 0)]
     damping = DAMPING * float(np.median(curvatures)) if len(curvatures) else DAMPING
-    for iteration in range(max_iterations):
+    for _ in range(MAX_STEPS):
         factor = objective.factorise(at, damping)
         step, _ = conjugate_gradients(
             partial(objective.curvature, at, damping=damping),
@@ -298,12 +295,12 @@ def minimise(
         )
         after = _line_search(objective, at, step)
         if after is None:
-            return at, iteration
+            return at
         decrease = (at.cost - after.cost) / max(at.cost, np.finfo(float).tiny)
         at = after
         if decrease < ftol:
-            return at, iteration + 1
-    return at, max_iterations
+            return at
+    return at
 
 
 def _line_search(objective: Objective, at: Point, step: Field) -> Point | None:

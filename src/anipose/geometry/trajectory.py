@@ -59,7 +59,6 @@ class Trajectory:
         lengths: of the limbs, strong ones first; NaN where never measured.
         noise_px: (camera, keypoint), estimated standard deviation of a pixel coordinate; None as above.
         cost: the objective at the points.
-        iterations: Gauss-Newton steps, the most of any window of frames.
     """
 
     points: Float[Array, "frame keypoint 3"]
@@ -67,7 +66,6 @@ class Trajectory:
     lengths: Float[Array, "limb"]
     noise_px: Float[Array, "camera keypoint"] | None
     cost: float
-    iterations: int
 
 
 def optimise_classic(
@@ -79,9 +77,9 @@ def optimise_classic(
     constraints_weak: Pairs,
     scale_smooth: float = 2.0,
     scale_length: float = 2.0,
-    scale_length_weak: float = 0.5,
+    scale_length_weak: float = 1.0,
     n_deriv_smooth: int = 3,
-    reproj_error_threshold: float = 15.0,
+    reproj_error_threshold: float = 5.0,
     reproj_loss: Literal["soft_l1", "huber", "linear"] = "soft_l1",
     max_gap: int | None = None,
     lengths: Float[Array, "limb"] | None = None,
@@ -177,7 +175,7 @@ def optimise_map(
     pairs = np.concatenate([constraints.reshape(-1, 2), constraints_weak.reshape(-1, 2)]).astype(np.int64)
     if not recording.exists.any():
         field, _ = sane_start(start, recording.exists)
-        nothing = Solution(field, _limbs(pairs, np.zeros(len(pairs)), lengths), 0.0, 0)
+        nothing = Solution(field, _limbs(pairs, np.zeros(len(pairs)), lengths), 0.0)
         return _trajectory(cameras, recording, nothing, np.zeros((6, *field.shape[1:])))
     deviations = np.repeat([STRONG_DEVIATION, WEAK_DEVIATION], [len(constraints), len(constraints_weak)])
     limbs = _limbs(pairs, 1 / deviations, lengths)
@@ -311,5 +309,4 @@ def _trajectory(
         lengths=lengths_of(solution.limbs),
         noise_px=None,
         cost=solution.cost,
-        iterations=solution.n_iterations,
     )

@@ -115,7 +115,7 @@ def _factors(
         inverse = np.linalg.pinv(full_matrices(variances[:, :, frames]), hermitian=True)
         for _ in range(REPLICATES):
             again = replace(objective, observations=_made_again(objective, loss, truth, rng))
-            found, _ = minimise(again, truth, ftol=REPLICATE_FTOL)
+            found = minimise(again, truth, ftol=REPLICATE_FTOL)
             error = (found.points - truth).transpose(2, 1, 0)
             distance = np.einsum("fki,fkij,fkj->kf", error, inverse, error)
             for keypoint, exists in enumerate(objective.exists):
@@ -190,7 +190,7 @@ def _predicted(
     seen = np.asarray(np.isfinite(others).all(axis=-1))
     known = observable(seen, order=model.order, max_gap=None) & recording.exists[:, frames]
     without = objective_of(Recording(recording.cameras, others, known), model, slice(0, known.shape[1]))
-    at, _ = minimise(without, field[:, :, frames], ftol=1e-3)
+    at = minimise(without, field[:, :, frames], ftol=1e-3)
     spread = curvature_inverse(without, at, information=efficiency(loss).information).covariances
     # The camera alone: what it saw, and how its pixels vary with the points.
     alone = replace(recording, cameras=recording.cameras[left_out : left_out + 1])

@@ -72,7 +72,6 @@ class Solution:
     field: Field
     limbs: Limbs
     cost: float
-    n_iterations: int
 
 
 def windows(n_frames: int, size: int = WINDOW_FRAMES) -> list[slice]:
@@ -122,22 +121,20 @@ def solve(recording: Recording, model: Model, start: Field, *, ftol: float) -> S
     n_frames = start.shape[2]
     parts = windows(n_frames)
     field = start.copy()
-    n_iterations = 0
     limbs = model.limbs
     for part in parts:
         frames = widened(part, OVERLAP_FRAMES, n_frames)
         objective = objective_of(recording, replace(model, limbs=limbs), frames)
         # From the start, not from what the last window found: the result is then that of this window.
-        at, steps = minimise(objective, start[:, :, frames], ftol=ftol)
+        at = minimise(objective, start[:, :, frames], ftol=ftol)
         field[:, :, part] = at.points[:, :, part.start - frames.start : part.stop - frames.start]
         limbs = replace(limbs, known=limbs.known + at.length_sums)
-        n_iterations = max(n_iterations, steps)
     if len(parts) == 1:
-        return Solution(field, limbs, at.cost, n_iterations)
+        return Solution(field, limbs, at.cost)
     model = replace(model, limbs=limbs)
     for part in parts[1:]:
         _mend_seam(recording, model, field, part.start, ftol)
-    return Solution(field, limbs, total_cost(recording, model, field), n_iterations)
+    return Solution(field, limbs, total_cost(recording, model, field))
 
 
 def _mend_seam(recording: Recording, model: Model, field: Field, seam: int, ftol: float) -> None:
@@ -146,7 +143,7 @@ def _mend_seam(recording: Recording, model: Model, field: Field, seam: int, ftol
     number = np.arange(frames.start, frames.stop)
     held = (number < seam - SEAM_FRAMES) | (number >= seam + SEAM_FRAMES)
     objective = objective_of(recording, model, frames, held)
-    at, _ = minimise(objective, field[:, :, frames], ftol=ftol)
+    at = minimise(objective, field[:, :, frames], ftol=ftol)
     field[:, :, frames] = at.points
 
 

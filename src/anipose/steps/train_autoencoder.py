@@ -81,6 +81,12 @@ class TrainAutoencoder(Job):
         from anipose.io.autoencoders import write_point_autoencoder, write_score_autoencoder
         from anipose.io.labels import read_all_labels
 
+        if not self.labels:
+            raise PoseError(
+                f"there are no labelled frames to train {self.model.name} from: model_folder is to name the "
+                "DeepLabCut project that has them (labeled-data/*/CollectedData_*.h5). Set it, or leave "
+                f"{self.kind} out of filter.type"
+            )
         keypoints, points = read_all_labels(self.labels)
         enough = usable(points) if self.kind == "autoencoder_points" else np.ones(len(points), bool)
         if enough.sum() < FEWEST_FRAMES:
