@@ -106,9 +106,12 @@ def _odd_window(frames: int) -> int:
     return frames
 
 
+DEVICES = '"auto", "cpu", "cuda", "mps", or one of several cards, as "cuda:1"'
+
+
 def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise ValueError('should be "auto", "cpu", "cuda", "mps", or one of several cards, as "cuda:1"')
+        raise ValueError(f"should be {DEVICES}")
     return name
 
 
@@ -205,7 +208,7 @@ Folder = Annotated[
 ]
 OptionalFolder = Annotated[Folder | None, BeforeValidator(_none_if_empty), Says("a path in quotes")]
 Lowered = BeforeValidator(_lowered)
-Device = Annotated[str, Lowered, AfterValidator(_device), Says("a name in quotes")]
+Device = Annotated[str, Lowered, AfterValidator(_device), Says(DEVICES)]
 Pattern = Annotated[str, AfterValidator(_camera_pattern), Says("a regular expression with a group")]
 
 OneOrMore = BeforeValidator(_listed, json_schema_input_type=str | list[str])
