@@ -44,7 +44,7 @@ Array = NDArray[np.float64]
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PEER = os.environ.get("ANIPOSE_PEER_PYTHON")
 # Nine numbers per camera, which depend on each other, are no measure: so many draws of the noise are.
-DRAWS = 8
+DRAWS = 24
 POSES, LENSES = slice(0, 6), (6, 8, 9, 10, 11)  # fx, cx, cy, k1, k2
 # The peer is given up after so many CPU seconds.
 PATIENCE = {"speed": 300, "rig": 120}

@@ -212,7 +212,7 @@ def trajectories(lengths: list[int], peer_lengths: list[int]) -> None:
                 flush=True,
             )
 
-        repeats = 3 if n_frames <= 1000 else 1
+        repeats = 3 if n_frames <= 10_000 else 1
         row("robust start", 0.0, made.start)
         found, seconds = timed(lambda made=made: classic(made, made.start), repeats)
         row("classic", seconds, found.points, peak=f"{memory_gb():.2f}")

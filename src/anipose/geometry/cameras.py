@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 # Points are worked on in pieces of this many: the temporary arrays then stay in the processor's cache
 # and memory does not grow with the recording.
-CHUNK = 8192
+CHUNK = 16384
 
 # glibc gives the memory of each temporary array back to the system, and takes it again page by page, until
 # a block larger than the temporaries was freed once. This one makes chunked arithmetic 2 to 3 times faster.
