@@ -29,7 +29,7 @@ from anipose.geometry.animal_calibration import calibrate_with_animal
 from anipose.geometry.cameras import Cameras
 from anipose.geometry.point_bundle import fitted_world, in_other_world, steps_between
 from anipose.geometry.point_choice import Tracked
-from anipose.geometry.transforms import align_similarity, rotation_matrix
+from anipose.geometry.transforms import align_rigid, rotation_matrix
 from anipose.geometry.triangulation import triangulate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -80,8 +80,10 @@ def errors(scene: Scene, found: Cameras) -> tuple[float, float]:
     turns = np.linalg.norm(steps_between(scene.truth, there)[:, :3], axis=-1)
     made = triangulate(found, scene.truth.project(flat))
     good = np.isfinite(made).all(axis=-1)
-    scale, rotation, translation = align_similarity(made[good], flat[good])
-    off = scale * made[good] @ rotation.T + translation - flat[good]
+    made, true = made[good], flat[good]
+    made *= np.linalg.norm(true - true.mean(axis=0)) / np.linalg.norm(made - made.mean(axis=0))
+    rotation, translation = align_rigid(made, true)
+    off = made @ rotation.T + translation - true
     return float(np.rad2deg(turns.max())), float(np.median(np.linalg.norm(off, axis=-1)))
 
 

@@ -38,15 +38,7 @@ from real_films import write_long_films
 T = TypeVar("T")
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PEER = os.environ.get("ANIPOSE_PEER_PYTHON")
-CHMOUSE = Calibration(
-    board_type="charuco",
-    board_size=(8, 11),
-    board_square_side_length=24,
-    board_marker_length=18.75,
-    board_marker_bits=4,
-    board_marker_dict_number=1000,
-)
-ARUCO = Calibration(
+CHARUCO = Calibration(
     board_type="charuco",
     board_size=(10, 7),
     board_square_side_length=25,

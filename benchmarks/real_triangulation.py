@@ -7,6 +7,7 @@ and its 2D points are compared with where the 3D points of the others project. T
 from its own linear triangulation, with each order of differences.
 """
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +123,7 @@ def variation(given: Animal, method: str) -> tuple[float, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     methods = ["linear", "ours", *(["peer, n = 1", "peer, n = 2", "peer, n = 3"] if PEER else [])]
     if not PEER:
         print("the peer is not run: ANIPOSE_PEER_PYTHON does not name a Python that has aniposelib")
