@@ -233,7 +233,9 @@ def test_a_job_of_a_dead_worker_is_run_again_and_fails_at_the_second_time(
     make_raw(tmp_path, ["s2"], "die once")
     make_raw(tmp_path, ["s3", "s4"])
     results = execute(plan(tmp_path), n_jobs=2)
-    assert list(states(results).values()) == ["failed", "blocked"] + ["done"] * 7
+    # One that had just finished when another's worker died is up to date when it is run again.
+    ended = ["done" if state == "current" else state for state in states(results).values()]
+    assert ended == ["failed", "blocked"] + ["done"] * 7
     assert message(results, "s1:join") == (
         "the process that worked on this was killed, twice: usually by the system, for lack of memory. "
         "Close other programs, or run on a machine with more memory"
